@@ -1,0 +1,179 @@
+"""Release a run: `python -m training.export RUN --data FER2013.npz --out models/expression-X.Y.Z`.
+
+Keras -> ONNX, checked against Keras, with everything the service needs beside it. The graph takes
+uint8 crops and holds its own normalisation; the temperature is fitted on PublicTest.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.card import write_card
+from training.config import TrainConfig
+from training.dataset import Dataset, Split
+from training.evaluate import measure, print_figures, run_model
+from training.labels import EXPRESSIONS
+from training.metrics import confidence_for_precision, fit_temperature, softmax
+from training.systems import count_macs
+from training.train import load_network, read_config
+from training.verify import verify
+
+OPSET = 17
+PRECISION = 0.9  # an answer is "uncertain" below the confidence from which on 90 % are right
+PHOTO = Path(__file__).parent.parent / "tests" / "data" / "astronaut.jpg"
+PHOTO_FACE = (166, 56, 286, 176)  # left, top, right, bottom
+
+
+def write_onnx(network: keras.Model, path: Path) -> None:
+    """Write uint8 [N, 48, 48] -> logits as ONNX, batch dynamic, outputs named as in Keras.
+
+    The Keras backend must be TensorFlow: tf2onnx reads a TensorFlow graph.
+    """
+    # Both are slow to import, and only this function needs them.
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, 48, 48), tf.uint8, name="image")]
+    graph, _ = tf2onnx.convert.from_keras(network, input_signature=signature, opset=OPSET)
+    _name_outputs(graph, list(network.output))
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    for output in graph.graph.output:
+        output.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, path)
+
+
+def golden_images() -> NDArray[np.uint8]:
+    """uint8 [16, 48, 48]: varied crops of a public-domain photo; no face of the data set."""
+    gray = Image.open(PHOTO).convert("L")
+    left, top, right, bottom = PHOTO_FACE
+    images = []
+    for number in range(16):
+        random = np.random.default_rng(number)
+        dx, dy, grow = random.uniform(-12, 12, 3)
+        box = (left + dx - grow, top + dy - grow, right + dx + grow, bottom + dy + grow)
+        face = gray.resize((48, 48), Image.Resampling.BILINEAR, box=box)
+        pixels = np.asarray(face, np.float64) / 255
+        pixels = pixels ** random.uniform(0.4, 2.5) + random.normal(0, 0.02, pixels.shape)
+        pixels = pixels[:, ::-1] if number % 2 else pixels
+        images.append((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+    return np.stack(images)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def commit() -> str:
+    """The commit that the code stands at, "-dirty" when it was changed since."""
+    git = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
+    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def _name_outputs(graph: onnx.ModelProto, names: list[str]) -> None:
+    """tf2onnx numbers a dictionary's outputs; give each the key it has in Keras.
+
+    TensorFlow flattens dictionaries in the order of their sorted keys.
+    """
+    for output, name in zip(graph.graph.output, sorted(names), strict=True):
+        for node in graph.graph.node:
+            node.output[:] = [name if o == output.name else o for o in node.output]
+            node.input[:] = [name if i == output.name else i for i in node.input]
+        output.name = name
+
+
+def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
+    """Write every file of a model directory, or raise and leave no config.json."""
+    config, network = read_config(run), load_network(run)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").unlink(missing_ok=True)
+    graph = out / "model.onnx"
+    write_onnx(network, graph)
+
+    public = dataset.split(Split.PUBLIC_TEST)
+    parity = verify(network, graph, public.images[::7])
+    logits = run_model(graph, public.images)["logits"]
+    temperature = round(fit_temperature(logits, public.labels), 4)
+    probabilities = softmax(logits, temperature)
+    uncertain_below = round(confidence_for_precision(probabilities, public.labels, PRECISION), 3)
+
+    images = golden_images()
+    np.savez_compressed(out / "golden.npz", image=images, **run_model(graph, images))
+    splits = measure(graph, dataset, temperature)
+    print_figures(splits)
+    metrics = {
+        "splits": splits,
+        "training": training_record(run, config, network),
+        "verification": parity,
+    }
+    _write_json(out / "metrics.json", metrics)
+    name, _, version = out.name.rpartition("-")
+    _write_json(
+        out / "config.json",
+        {
+            "name": name,
+            "version": version,
+            "labels": EXPRESSIONS,
+            "input": {
+                "name": "image",
+                "layout": "NHW",
+                "dtype": "uint8",
+                "size": [48, 48],
+                "multiple_of": 1,
+                "range": [0, 255],
+                "colour": "gray",
+            },
+            "outputs": ["logits", *(["ferplus"] if config.ferplus_weight else [])],
+            "temperature": temperature,
+            "uncertain_below": uncertain_below,
+            "opset": OPSET,
+            "detection": None,
+            "files": {file: sha256(out / file) for file in ("model.onnx", "golden.npz")},
+            "commit": commit(),
+            "command": command,
+        },
+    )
+    write_card(out)
+
+
+def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dict[str, Any]:
+    history = json.loads((run / "log.json").read_text())
+    return {
+        "system": config.system,
+        "epochs": len(history),
+        "seconds": round(sum(epoch["seconds"] for epoch in history)),
+        "parameters": network.count_params(),
+        "macs": count_macs(network),
+        "history": history,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("run", type=Path, help="the folder that training.train wrote")
+    parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
+    parser.add_argument("--out", type=Path, required=True, help="models/<name>-<version>")
+    arguments = parser.parse_args()
+    command = f"python -m training.export {arguments.run.name} --out {arguments.out.name}"
+    release(arguments.run, Dataset.load(arguments.data), arguments.out, command)
+    print(f"released {arguments.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()

@@ -1,0 +1,113 @@
+"""How good predictions are: accuracy in its several senses, and calibration.
+
+Arrays: `logits` and `probabilities` float32 [N, K], `labels` integers [N]. Shares are 0..1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.integer]
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+    scaled = logits / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson (1927): the share that `successes` of `trials` allows, at 95 % for z = 1.96."""
+    share, spread = successes / trials, z * z / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * np.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    return float(centre - half), float(centre + half)
+
+
+def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.int64]:
+    """[true, predicted] counts."""
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def negative_log_likelihood(probabilities: Floats, labels: Labels) -> float:
+    own = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, 1e-12)).mean())
+
+
+def brier_score(probabilities: Floats, labels: Labels) -> float:
+    """Brier (1950), summed over the classes: 0 is perfect, 2 is certain and wrong."""
+    wanted = np.eye(probabilities.shape[1])[labels]
+    return float(np.square(probabilities - wanted).sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predictions in bins of equal width by their confidence; empty bins hold zeros."""
+
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]  # mean of each bin
+    accuracy: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599)."""
+        gaps = np.abs(self.confidence - self.accuracy)
+        return float((self.counts * gaps).sum() / self.counts.sum())
+
+
+def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> Reliability:
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    divisor = np.maximum(counts, 1)
+    return Reliability(
+        counts,
+        np.bincount(bin_of, weights=confidence, minlength=bins) / divisor,
+        np.bincount(bin_of, weights=right, minlength=bins) / divisor,
+    )
+
+
+def fit_temperature(logits: Floats, labels: Labels) -> float:
+    """The temperature of least negative log-likelihood (Guo et al. 2017), by golden section.
+
+    The likelihood has one peak in 1/T, and so in log T, which is searched from 1/5 to 5.
+    """
+    ratio = (np.sqrt(5) - 1) / 2
+    low, high = -np.log(5), np.log(5)
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(softmax(logits, np.exp(log_temperature)), labels)
+
+    while high - low > 1e-4:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if loss(left) < loss(right):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))
+
+
+def confidence_for_precision(probabilities: Floats, labels: Labels, precision: float) -> float:
+    """The lowest confidence from which on predictions are right in `precision` of the cases."""
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence)
+    right = (probabilities.argmax(axis=1) == labels)[order]
+    shares = np.cumsum(right) / np.arange(1, len(right) + 1)
+    enough = np.flatnonzero(shares >= precision)
+    return float(confidence[order[enough[-1]]]) if len(enough) else 1.0
+
+
+def majority_votes(votes: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """FER+'s majority rule (Barsoum et al. 2016, arXiv 1608.01041): which images count, as what.
+
+    Single votes are taken for slips and dropped; an image counts where more than half of the rest
+    agree on one of the eight expressions. votes [N, 10] -> (counts [N], winner [N]).
+    """
+    kept = np.where(votes > 1, votes, 0).astype(np.int64)
+    winner = kept.argmax(axis=1)
+    return (kept.max(axis=1) > 0.5 * kept.sum(axis=1)) & (winner < 8), winner

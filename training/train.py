@@ -1,0 +1,200 @@
+"""Train one network: `python -m training.train CONFIG --data FER2013.npz`.
+
+Reads top to bottom: config, data, network, optimiser, loop. The run's folder (runs/<config>/ unless
+--out names another) holds the checkpoint, the log and the curves; the same command goes on from the
+last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from training.augment import Augment
+from training.batches import Batches
+from training.config import Augmentation, TrainConfig, load_config
+from training.curves import plot_curves
+from training.dataset import Dataset, Split
+from training.systems import build_system, count_macs
+
+
+def build_trainable(config: TrainConfig) -> keras.Model:
+    """uint8 [N, 48, 48] -> logits: the service's own scaling, the augmentation, the network."""
+    image = keras.Input((48, 48), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255, dtype="float32")(image)
+    x = layers.Reshape((48, 48, 1), dtype="float32")(x)
+    x = Augment(config.augmentation, seed=config.seed, name="augment")(x)
+    network = build_system(config)
+    return keras.Model(image, network(x), name=config.system)
+
+
+def cosine_schedule(config: TrainConfig, steps_per_epoch: int) -> Callable[[Any], Any]:
+    """Linear warm-up, then half a cosine to its end (Loshchilov & Hutter 2017, arXiv 1608.03983).
+
+    A fixed budget, rather than waiting for a plateau: the result does not depend on the noise of
+    the validation accuracy, and nothing about the schedule is tuned on it.
+    """
+    warmup = int(config.warmup_epochs * steps_per_epoch)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 100 if warmup else config.learning_rate,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+        decay_steps=config.epochs * steps_per_epoch - warmup,
+        alpha=config.final_learning_rate_share,
+    )
+
+
+def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    schedule = cosine_schedule(config, steps_per_epoch)
+    decay = config.weight_decay or None
+    if config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(schedule, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=decay)
+    if decay:  # Batch norm's scale and every bias stay free: decaying them only fights the norm.
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
+    """After each epoch, writes weights, optimiser and log: a kill loses one epoch at most."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
+        self.history: list[dict[str, float]] = []
+
+    def restore(self, model: keras.Model) -> int:
+        """Load the last checkpoint, if there is one; returns the number of epochs it has behind."""
+        if not self.log.exists():
+            return 0
+        self.history = json.loads(self.log.read_text())
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.weights)
+        return len(self.history)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
+        seconds = round(time.monotonic() - self.started, 1)
+        self.history.append(
+            {"epoch": epoch + 1, "learning_rate": rate, "seconds": seconds, **figures}
+        )
+        # The log is renamed last: it says which epoch the weights belong to.
+        new = self.weights.with_name("new.weights.h5")
+        self.model.save_weights(new)
+        new.replace(self.weights)
+        new_log = self.log.with_suffix(".new")
+        new_log.write_text(json.dumps(self.history, indent=1))
+        new_log.replace(self.log)
+        plot_curves(self.history, self.log.with_name("curves.png"))
+
+
+def targets(dataset: Dataset, config: TrainConfig) -> dict[str, NDArray[np.float32]]:
+    """What each head should say: one-hot labels, and the raters' votes as probabilities."""
+    wanted = {"logits": np.eye(7, dtype=np.float32)[dataset.labels]}
+    if config.ferplus_weight:
+        votes = dataset.votes[:, :8].astype(np.float32)
+        # No vote for an expression (no face, unknown): all zero, and a zero target costs nothing.
+        wanted["ferplus"] = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    return wanted
+
+
+def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
+    """Train to the end, from the folder's checkpoint if it has one, and return the model."""
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_global_policy(config.precision)
+
+    training, validation = dataset.split(Split.TRAINING), dataset.split(Split.PUBLIC_TEST)
+    batches = Batches(training.images, targets(training, config), config)
+    model = build_trainable(config)
+    losses: dict[str, Any] = {
+        "logits": keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=config.label_smoothing
+        )
+    }
+    weights = {"logits": 1.0}
+    if config.ferplus_weight:
+        losses["ferplus"] = keras.losses.CategoricalCrossentropy(from_logits=True)
+        weights["ferplus"] = config.ferplus_weight
+    model.compile(
+        build_optimizer(config, len(batches)),
+        loss=losses,
+        loss_weights=weights,
+        metrics={"logits": ["accuracy"]},
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    checkpoint = Checkpoint(folder)
+    done = batches.epoch = checkpoint.restore(model)
+    print(
+        f"{config.system}: {count_macs(model) / 1e6:.1f} million MACs, "
+        f"{model.count_params() / 1e6:.2f} million parameters, "
+        f"{len(training.images)} images, epochs {done + 1}..{config.epochs}"
+    )
+    model.fit(
+        batches,
+        validation_data=(validation.images, targets(validation, config)),
+        validation_batch_size=256,
+        initial_epoch=done,
+        epochs=config.epochs,
+        callbacks=[checkpoint],
+        verbose=1 if sys.stdout.isatty() else 2,  # a progress bar for people, lines for logs
+        shuffle=False,  # Batches draws its own order, the same after a resume
+    )
+    return model
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The config of the run that wrote this folder."""
+    written = json.loads((folder / "config.json").read_text())
+    return TrainConfig(**{**written, "augmentation": Augmentation(**written["augmentation"])})
+
+
+def load_network(folder: Path) -> keras.Model:
+    """The network of a run's last checkpoint, in float32: uint8 [N, 48, 48] -> logits."""
+    keras.mixed_precision.set_global_policy("float32")
+    network = build_trainable(read_config(folder))
+    network.load_weights(folder / "checkpoint.weights.h5")
+    return network
+
+
+def smoke(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Dataset]:
+    """The same run on 2 % of the images for one epoch: shows that every part works."""
+    return replace(config, epochs=1, warmup_epochs=0.0), dataset.take(
+        np.arange(0, len(dataset), 50)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("config", type=Path, help="a file of training/configs/")
+    parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
+    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<config>)")
+    parser.add_argument("--smoke", action="store_true", help="one epoch of 2 %% of the images")
+    arguments = parser.parse_args()
+    config, dataset = load_config(arguments.config), Dataset.load(arguments.data)
+    folder = arguments.out or Path("runs") / arguments.config.stem
+    if arguments.smoke:
+        config, dataset = smoke(config, dataset)
+        folder = folder.with_name(folder.name + "-smoke")
+    train(config, dataset, folder)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()
