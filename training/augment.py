@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from training.config import Augmentation
 
@@ -30,12 +31,12 @@ JPEG_LUMINANCE = np.array(
 )
 
 
-def _dct_matrix(size: int = 8) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _dct_matrix(size: int = 8) -> NDArray[np.float32]:
     """The orthonormal DCT-II: `matrix @ block @ matrix.T` are a block's coefficients."""
     frequency, position = np.mgrid[:size, :size]
     matrix = np.cos((2 * position + 1) * frequency * np.pi / (2 * size)) * np.sqrt(2 / size)
     matrix[0] /= np.sqrt(2)
-    return matrix.astype("float32")
+    return np.asarray(matrix, np.float32)
 
 
 DCT = _dct_matrix()
@@ -124,8 +125,12 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
         if not share:
             return images
         count, size = ops.shape(images)[0], images.shape[1:3]
-        half = ops.image.resize(ops.average_pool(images, 2), size, interpolation="bilinear")
-        third = ops.image.resize(ops.average_pool(images, 3), size, interpolation="bilinear")
+        half = ops.image.resize(
+            ops.average_pool(images, 2, strides=2), size, interpolation="bilinear"
+        )
+        third = ops.image.resize(
+            ops.average_pool(images, 3, strides=3), size, interpolation="bilinear"
+        )
         use_third = self._chosen(count, 1 / 3)
         coarse = use_third * third + (1 - use_third) * half
         chosen = self._chosen(count, share)

@@ -91,6 +91,9 @@ def _name_outputs(graph: onnx.ModelProto, names: list[str]) -> None:
             node.output[:] = [name if o == output.name else o for o in node.output]
             node.input[:] = [name if i == output.name else i for i in node.input]
         output.name = name
+    in_order = sorted(graph.graph.output, key=lambda output: names.index(output.name))
+    del graph.graph.output[:]
+    graph.graph.output.extend(in_order)
 
 
 def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
@@ -109,7 +112,8 @@ def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
     uncertain_below = round(confidence_for_precision(probabilities, public.labels, PRECISION), 3)
 
     images = golden_images()
-    np.savez_compressed(out / "golden.npz", image=images, **run_model(graph, images))
+    golden: dict[str, Any] = {"image": images, **run_model(graph, images)}
+    np.savez_compressed(out / "golden.npz", **golden)
     splits = measure(graph, dataset, temperature)
     print_figures(splits)
     metrics = {
@@ -139,7 +143,9 @@ def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
             "uncertain_below": uncertain_below,
             "opset": OPSET,
             "detection": None,
-            "files": {file: sha256(out / file) for file in ("model.onnx", "golden.npz")},
+            "files": {
+                file: sha256(out / file) for file in ("model.onnx", "golden.npz", "metrics.json")
+            },
             "commit": commit(),
             "command": command,
         },

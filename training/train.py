@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def build_trainable(config: TrainConfig) -> keras.Model:
     return keras.Model(image, network(x), name=config.system)
 
 
-def cosine_schedule(config: TrainConfig, steps_per_epoch: int) -> Callable[[Any], Any]:
+def cosine_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
     """Linear warm-up, then half a cosine to its end (Loshchilov & Hutter 2017, arXiv 1608.03983).
 
     A fixed budget, rather than waiting for a plateau: the result does not depend on the noise of

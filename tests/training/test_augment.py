@@ -28,7 +28,7 @@ def smooth_faces(count: int = 8) -> np.ndarray:
     y, x = np.mgrid[:48, :48] / 48
     phases = np.arange(count)[:, None, None]
     faces = 0.5 + 0.2 * np.sin(4 * x + phases) + 0.2 * np.cos(3 * y - phases)
-    return faces[..., None].astype("float32")
+    return np.asarray(faces[..., None], np.float32)
 
 
 def augmented(augmentation: Augmentation, images: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -136,7 +136,8 @@ def test_dct_is_orthonormal() -> None:
 
 def test_erasing_covers_one_rectangle_of_the_documented_size() -> None:
     black = np.zeros((64, 48, 48, 1), "float32")
-    changed = augmented(Augmentation(flip=False, erasing_share=1.0), black) > 1e-3
+    changed = augmented(Augmentation(flip=False, erasing_share=1.0), black)
+    changed = changed != np.median(changed)  # noise never hits the background's exact value
     for image in changed[..., 0]:
         rows, columns = image.any(axis=1), image.any(axis=0)
         assert image.sum() == rows.sum() * columns.sum()  # a full rectangle

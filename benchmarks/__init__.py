@@ -1,0 +1,1 @@
+"""Measurements, each one command; what they find is written to benchmarks/results/."""

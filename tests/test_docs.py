@@ -1,0 +1,99 @@
+"""The docs name everything that the code has, and show nothing that it has not."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+
+from service.app import create_app
+from service.errors import ModelError, ServiceError
+from service.metrics import Metrics
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "models").rglob("*.md")])
+
+
+def text(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def subclasses(cls: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+@pytest.mark.parametrize("field", sorted(Settings.model_fields))
+def test_every_setting_is_documented_with_its_default(field: str) -> None:
+    rows = [
+        line for line in text("configuration.md").splitlines() if f"MIEN_{field.upper()}" in line
+    ]
+    assert len(rows) >= 1, f"docs/configuration.md does not name MIEN_{field.upper()}"
+    description = Settings.model_fields[field].description
+    assert description is not None
+    assert any(description.rstrip(".") in row for row in rows)
+
+
+@pytest.mark.parametrize("error", sorted(set(subclasses(ServiceError)), key=lambda e: e.code))
+def test_every_error_code_is_documented_with_its_status(error: type[ServiceError]) -> None:
+    if error is ModelError:  # raised at start, never over HTTP
+        return
+    rows = [line for line in text("api.md").splitlines() if f"`{error.code}`" in line]
+    assert any(str(error.status) in row for row in rows), f"docs/api.md lacks {error.code}"
+
+
+def test_every_route_is_documented() -> None:
+    page = text("api.md")
+    for path, methods in create_app(Settings()).openapi()["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page
+
+
+def metrics_of(registry: CollectorRegistry) -> list[Metric]:
+    return [metric for metric in registry.collect() if metric.name.startswith("mien_")]
+
+
+def test_every_metric_is_documented_with_its_unit_in_the_name() -> None:
+    page = text("operations.md")
+    metrics = metrics_of(Metrics(version="0").registry)
+    assert len(metrics) > 8
+    for metric in metrics:
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        assert f"`{name}" in page, f"docs/operations.md does not name {name}"
+
+
+def test_the_docs_show_no_setting_or_metric_that_is_gone() -> None:
+    known = {f"MIEN_{field.upper()}" for field in Settings.model_fields} | {"MIEN_FER2013"}
+    for page in PAGES:
+        for name in re.findall(r"\bMIEN_[A-Z0-9_]+\b", page.read_text()):
+            assert name in known, f"{page.name} names {name}"
+    names = {metric.name for metric in metrics_of(Metrics(version="0").registry)}
+    for name in re.findall(r"`(mien_[a-z_]+)", text("operations.md")):
+        assert name.removesuffix("_total") in names, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_quotes_the_released_figures() -> None:
+    readme = (ROOT / "README.md").read_text()
+    directory = ROOT / "models" / Settings().expression_model
+    splits = json.loads((directory / "metrics.json").read_text())["splits"]
+    for name in ("PrivateTest", "PublicTest", "PublicTest + PrivateTest"):
+        assert f"| {name} | {100 * splits[name]['accuracy']:.2f} |" in readme
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    tree = (ROOT / "README.md").read_text().split("```tree\n")[1].split("```")[0]
+    for line in tree.splitlines():
+        path = line.split()[0]
+        assert (ROOT / path).exists(), f"the README's tree shows {path}"

@@ -1,0 +1,59 @@
+"""A data set small enough to train on in seconds: seven patterns instead of seven expressions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.config import Augmentation, TrainConfig
+from training.dataset import Dataset, Split
+from training.train import train
+
+
+def make_dataset(per_class: int = 24, seed: int = 0) -> Dataset:
+    """Class k is a grating of direction k in noise; a third of the rows in each split."""
+    random = np.random.default_rng(seed)
+    count = 7 * per_class
+    labels = np.arange(count, dtype=np.uint8) % 7
+    y, x = np.mgrid[:48, :48]
+    angles = labels[:, None, None] * np.pi / 7
+    waves = np.sin(0.6 * (np.cos(angles) * x + np.sin(angles) * y))
+    images = (waves * 80 + 128 + random.normal(0, 25, waves.shape)).clip(0, 255).astype(np.uint8)
+    votes = np.zeros((count, 10), np.uint8)
+    votes[np.arange(count), np.array([4, 5, 6, 1, 3, 2, 0])[labels]] = 10
+    return Dataset(
+        images=images,
+        labels=labels,
+        splits=(np.arange(count) // 7 % 3).astype(np.uint8),
+        rows=np.arange(count, dtype=np.int32),
+        votes=votes,
+        leaking=np.zeros(count, np.bool_),
+    )
+
+
+SMALL = TrainConfig(
+    system="mien",
+    architecture={"widths": (8, 8, 16)},
+    epochs=2,
+    batch_size=8,
+    optimizer="sgd",
+    learning_rate=0.05,
+    weight_decay=1e-4,
+    ferplus_weight=0.5,
+    augmentation=Augmentation(shift=0.05),
+)
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    made = make_dataset()
+    assert set(np.unique(made.splits)) == {Split.TRAINING, Split.PUBLIC_TEST, Split.PRIVATE_TEST}
+    return made
+
+
+@pytest.fixture(scope="session")
+def run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    folder: Path = tmp_path_factory.mktemp("runs") / "small"
+    train(SMALL, dataset, folder)
+    return folder

@@ -1,0 +1,102 @@
+"""A release from end to end: train small, export, verify, evaluate, and read every file again."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from training.dataset import Dataset
+from training.evaluate import measure, run_model
+from training.export import golden_images, release
+from training.train import load_network
+from training.verify import VerificationError, verify, write_perturbed
+
+
+@pytest.fixture(scope="module")
+def released(run: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("models") / "expression-9.8.7"
+    release(run, dataset, out, "a command")
+    return out
+
+
+def test_the_directory_describes_itself(released: Path) -> None:
+    config = json.loads((released / "config.json").read_text())
+    assert (config["name"], config["version"], config["command"]) == (
+        "expression",
+        "9.8.7",
+        "a command",
+    )
+    assert config["labels"] == ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+    for file, checksum in config["files"].items():
+        assert hashlib.sha256((released / file).read_bytes()).hexdigest() == checksum
+    assert 0.2 <= config["temperature"] <= 5
+    assert 0 < config["uncertain_below"] <= 1
+
+
+def test_the_graph_takes_bytes_in_batches_of_any_size(released: Path) -> None:
+    session = onnxruntime.InferenceSession(released / "model.onnx")
+    (image,) = session.get_inputs()
+    assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", 48, 48])
+    assert [output.name for output in session.get_outputs()] == ["logits", "ferplus"]
+    graph = onnx.load(released / "model.onnx")
+    assert {entry.domain: entry.version for entry in graph.opset_import}[""] == 17
+    for count in (1, 3):
+        images = np.zeros((count, 48, 48), np.uint8)
+        assert session.run(["logits"], {"image": images})[0].shape == (count, 7)
+
+
+def test_each_output_is_the_head_it_is_named_after(
+    released: Path, run: Path, dataset: Dataset
+) -> None:
+    expected = load_network(run).predict(dataset.images[:9], verbose=0)
+    found = run_model(released / "model.onnx", dataset.images[:9])
+    for head in ("logits", "ferplus"):
+        np.testing.assert_allclose(found[head], expected[head], atol=1e-4)
+
+
+def test_golden_holds_what_the_graph_says(released: Path) -> None:
+    golden = np.load(released / "golden.npz")
+    found = run_model(released / "model.onnx", golden["image"])
+    np.testing.assert_allclose(found["logits"], golden["logits"], atol=1e-5)
+    assert len({image.tobytes() for image in golden_images()}) == 16
+
+
+def test_metrics_name_their_split_and_say_what_evaluate_says(
+    released: Path, dataset: Dataset
+) -> None:
+    metrics = json.loads((released / "metrics.json").read_text())
+    config = json.loads((released / "config.json").read_text())
+    assert metrics["splits"] == measure(released / "model.onnx", dataset, config["temperature"])
+    private = metrics["splits"]["PrivateTest"]
+    assert private["images"] == 56
+    confusion = np.array(private["confusion"])
+    assert private["accuracy"] == pytest.approx(np.trace(confusion) / 56, abs=1e-5)
+    low, high = private["accuracy_interval_95"]
+    assert low <= private["accuracy"] <= high
+
+
+def test_the_card_quotes_metrics_json(released: Path) -> None:
+    card = (released / "MODEL_CARD.md").read_text()
+    metrics = json.loads((released / "metrics.json").read_text())
+    for name, figures in metrics["splits"].items():
+        assert f"| {name} | {figures['images']} | {100 * figures['accuracy']:.2f} |" in card
+    assert "$" not in card
+
+
+def test_verify_refuses_another_graph(
+    released: Path, run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    other = tmp_path / "model.onnx"
+    write_perturbed(released / "model.onnx", other)
+    with pytest.raises(VerificationError, match="expected Keras and ONNX Runtime to agree"):
+        verify(load_network(run), other, dataset.images[:32])
+
+
+def test_verify_refuses_images_that_show_nothing(released: Path, run: Path) -> None:
+    """On black pictures the first convolution's weights do not matter, so no error would show."""
+    with pytest.raises(VerificationError, match="cannot tell graphs apart"):
+        verify(load_network(run), released / "model.onnx", np.zeros((8, 48, 48), np.uint8))
