@@ -5,10 +5,8 @@ uint8 crops and holds its own normalisation; the temperature is fitted on Public
 """
 
 import argparse
-import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from training.dataset import Dataset, Split
 from training.evaluate import measure, print_figures, run_model
 from training.labels import EXPRESSIONS
 from training.metrics import confidence_for_precision, fit_temperature, softmax
+from training.release import write_config, write_json
 from training.systems import count_macs
 from training.train import load_network, read_config
 from training.verify import verify
@@ -71,16 +70,6 @@ def golden_images() -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def commit() -> str:
-    """The commit that the code stands at, "-dirty" when it was changed since."""
-    git = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
-    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-
-
 def _name_outputs(graph: onnx.ModelProto, names: list[str]) -> None:
     """tf2onnx numbers a dictionary's outputs; give each the key it has in Keras.
 
@@ -96,7 +85,7 @@ def _name_outputs(graph: onnx.ModelProto, names: list[str]) -> None:
     graph.graph.output.extend(in_order)
 
 
-def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
+def release(run: Path, dataset: Dataset, out: Path) -> None:
     """Write every file of a model directory, or raise and leave no config.json."""
     config, network = read_config(run), load_network(run)
     out.mkdir(parents=True, exist_ok=True)
@@ -121,13 +110,10 @@ def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
         "training": training_record(run, config, network),
         "verification": parity,
     }
-    _write_json(out / "metrics.json", metrics)
-    name, _, version = out.name.rpartition("-")
-    _write_json(
-        out / "config.json",
+    write_json(out / "metrics.json", metrics)
+    write_config(
+        out,
         {
-            "name": name,
-            "version": version,
             "labels": EXPRESSIONS,
             "input": {
                 "name": "image",
@@ -138,16 +124,13 @@ def release(run: Path, dataset: Dataset, out: Path, command: str) -> None:
                 "range": [0, 255],
                 "colour": "gray",
             },
-            "outputs": ["logits", *(["ferplus"] if config.ferplus_weight else [])],
+            "outputs": list(network.output),
             "temperature": temperature,
             "uncertain_below": uncertain_below,
             "opset": OPSET,
             "detection": None,
-            "files": {
-                file: sha256(out / file) for file in ("model.onnx", "golden.npz", "metrics.json")
-            },
-            "commit": commit(),
-            "command": command,
+            "command": f"python -m training.export runs/{run.name} --data FER2013.npz "
+            f"--out models/{out.name}",
         },
     )
     write_card(out)
@@ -165,18 +148,13 @@ def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dic
     }
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("run", type=Path, help="the folder that training.train wrote")
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     parser.add_argument("--out", type=Path, required=True, help="models/<name>-<version>")
     arguments = parser.parse_args()
-    command = f"python -m training.export {arguments.run.name} --out {arguments.out.name}"
-    release(arguments.run, Dataset.load(arguments.data), arguments.out, command)
+    release(arguments.run, Dataset.load(arguments.data), arguments.out)
     print(f"released {arguments.out}", file=sys.stderr)
 
 

@@ -5,6 +5,7 @@ failed: a copy of the graph with one convolution's weights changed by 1 % must b
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import keras
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from training.dataset import Dataset, Split
 from training.evaluate import run_model
+from training.release import perturbed
 from training.train import load_network
 
 TOLERANCE = 1e-4  # on logits, whose spread is about 10
@@ -34,28 +35,13 @@ def largest_difference(
     return {name: float(np.abs(found[name] - expected[name]).max()) for name in found}
 
 
-def write_perturbed(path: Path, perturbed: Path, change: float = 0.01) -> None:
-    """A copy of the graph in which the first convolution's weights are larger by `change`."""
-    graph = onnx.load(path)
-    first = next(node for node in graph.graph.node if node.op_type == "Conv")
-    weights = next(w for w in graph.graph.initializer if w.name == first.input[1])
-    weights.CopyFrom(
-        numpy_helper.from_array(
-            numpy_helper.to_array(weights) * np.float32(1 + change), weights.name
-        )
-    )
-    onnx.save(graph, perturbed)
-
-
 def verify(network: keras.Model, path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
     """What was compared and found; raises `VerificationError` unless it all holds."""
     differences = largest_difference(network, path, images)
-    perturbed = path.with_name("perturbed.onnx")
-    try:
-        write_perturbed(path, perturbed)
-        control = largest_difference(network, perturbed, images)
-    finally:
-        perturbed.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder) / "perturbed.onnx"
+        onnx.save(perturbed(onnx.load(path)), other)
+        control = largest_difference(network, other, images)
     for name, difference in differences.items():
         if not difference <= TOLERANCE:
             raise VerificationError(
