@@ -120,9 +120,10 @@ def test_the_card_quotes_what_was_measured(released: Path) -> None:
 def test_the_same_release_twice_is_the_same_to_the_byte(
     published: bytes, released: Path, tmp_path: Path
 ) -> None:
-    release(published, b"a licence", tmp_path)
+    again = tmp_path / released.name
+    release(published, b"a licence", again)
     for path in released.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert (again / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_release_that_fails_leaves_no_config(published: bytes, tmp_path: Path) -> None:

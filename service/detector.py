@@ -1,0 +1,160 @@
+"""Finds the faces in a photo: CenterFace's outputs, decoded.
+
+CenterFace (Xu et al. 2019, "CenterFace: Joint Face Detection and Alignment Using Face as Point",
+arXiv 1911.03599) answers four maps with a cell for every `stride` pixels. Where a face is centred
+on a cell, the heat map peaks there, and the other maps hold, at that cell: where in the cell the
+center lies, the logarithm of the box's size in cells, and five landmarks in units of the box.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.errors import ModelError
+from service.faces import Face, Framing
+from service.session import DetectionConfig, Runnable
+
+OUTPUTS = ["heatmap", "scale", "offset", "landmarks"]
+
+# Small pictures are enlarged, because small faces are found better so, but not more than this: of
+# 48 px face crops 97 % are found at 160 px and 89 % at 320 px.
+MAX_ENLARGEMENT = 2.0
+
+Floats = NDArray[np.float32]
+
+
+class _Candidates(NamedTuple):
+    """Peaks of the heat map, in pixels: boxes (K, 4), landmarks (K, 5, 2) and scores (K,)."""
+
+    boxes: Floats
+    landmarks: Floats
+    scores: Floats
+
+    def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        return type(self)(self.boxes[which], self.landmarks[which], self.scores[which])
+
+    def scaled(self, factors: Floats) -> Self:
+        """With x and y multiplied by `factors` (2,)."""
+        return type(self)(self.boxes * np.tile(factors, 2), self.landmarks * factors, self.scores)
+
+
+class FaceDetector:
+    """Finds faces. Any number of threads may use it at once.
+
+    Raises `ModelError` when the session's model is no face detector.
+    """
+
+    def __init__(self, session: Runnable) -> None:
+        config = session.config
+        if config.detection is None or config.outputs != OUTPUTS:
+            raise ModelError(
+                f"{config.name} {config.version}: expected a face detector with the outputs "
+                f"{OUTPUTS}, found {config.outputs} and detection {config.detection}"
+            )
+        self._session = session
+        self._detection = config.detection
+        self._multiple_of = config.input.multiple_of
+
+    @property
+    def framing(self) -> Framing:
+        """How the boxes lie in the classifier's frames."""
+        return self._detection.framing
+
+    def detect(
+        self, image: NDArray[np.uint8], *, min_face_size: float = 20, max_faces: int = 100
+    ) -> list[Face]:
+        """The faces in an upright image (height, width, 3) uint8 RGB, the largest first.
+
+        `min_face_size` is the least longer side of a box, in pixels. Raises `InferenceFailed`.
+        """
+        height, width, _ = image.shape
+        found = self._candidates(image, self._detection.input_side)
+        found = found.take(_strongest(found.boxes, found.scores, self._detection.nms_iou))
+
+        limits = np.array([width, height, width, height], np.float32)
+        found = found._replace(boxes=found.boxes.clip(0, limits))
+        sizes = found.boxes[:, 2:] - found.boxes[:, :2]
+        # A face centred in the padding has no part in the image.
+        large = (sizes.min(axis=1) > 0) & (sizes.max(axis=1) >= min_face_size)
+        by_area = np.argsort(-sizes.prod(axis=1), kind="stable")
+        found = found.take(by_area[large[by_area]][:max_faces])
+        return [
+            Face(box, landmarks, float(score)) for box, landmarks, score in zip(*found, strict=True)
+        ]
+
+    def _candidates(self, image: NDArray[np.uint8], side: int) -> _Candidates:
+        """What the graph sees when the image's longest side has `side` pixels, overlaps and all."""
+        canvas, factors = _fit(image, side, self._multiple_of)
+        return _decode(self._session.run(canvas[None]), self._detection).scaled(factors)
+
+
+def _fit(image: NDArray[np.uint8], side: int, multiple_of: int) -> tuple[NDArray[np.uint8], Floats]:
+    """The image with a longest side of `side`, black to the right and below up to `multiple_of`.
+
+    Also the factors (2,) that lead from pixels of the canvas back to those of the image, in x and
+    y. The proportions are kept: CenterFace's authors stretch instead, which would make a panorama's
+    faces up to twice as high.
+    """
+    height, width, _ = image.shape
+    scale = min(side / max(height, width), MAX_ENLARGEMENT)
+    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    # reducing_gap=1 averages whole blocks of pixels first: as good on faces, a third of the time.
+    inner = Image.fromarray(image).resize(
+        (inner_width, inner_height), Image.Resampling.BILINEAR, reducing_gap=1.0
+    )
+    below, beside = -inner_height % multiple_of, -inner_width % multiple_of
+    canvas = np.pad(np.asarray(inner), ((0, below), (0, beside), (0, 0)))
+    return canvas, np.array([width / inner_width, height / inner_height], np.float32)
+
+
+def _decode(outputs: list[Floats], detection: DetectionConfig) -> _Candidates:
+    """The peaks of the heat map at the score threshold and above, in pixels of the canvas.
+
+    The maps of `scale` and `offset` hold y before x, and so do the ten of `landmarks`.
+    """
+    heatmap, scale, offset, landmarks = (output[0] for output in outputs)
+    rows, columns = np.nonzero(heatmap[0] >= detection.score_threshold)
+    scores = heatmap[0, rows, columns]
+    around = np.pad(heatmap[0], 1)
+    step = np.arange(3)
+    # The 3 x 3 cells around each: (K, 3, 3).
+    cells = around[rows[:, None, None] + step[:, None], columns[:, None, None] + step]
+    peak = scores == cells.max(axis=(1, 2))
+    rows, columns, scores = rows[peak], columns[peak], scores[peak]
+
+    cell = np.stack([columns, rows], axis=1).astype(np.float32)
+    center = (cell + offset[::-1, rows, columns].T + 0.5) * detection.stride
+    size = np.exp(scale[::-1, rows, columns].T) * detection.stride
+    corner = center - size / 2
+    points = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
+    return _Candidates(
+        boxes=np.concatenate([corner, corner + size], axis=1),
+        landmarks=points * size[:, None] + corner[:, None],
+        scores=scores,
+    )
+
+
+def _strongest(boxes: Floats, scores: Floats, limit: float) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: indices, best score first.
+
+    Kept is what overlaps no better kept one by more than `limit` (intersection over union).
+    """
+    order = np.argsort(-scores, kind="stable")
+    overlapping = _iou(boxes[order]) > limit
+    kept = np.ones(len(order), np.bool_)
+    for rank in range(len(order)):
+        if kept[rank]:
+            kept[rank + 1 :] &= ~overlapping[rank, rank + 1 :]
+    return order[kept]
+
+
+def _iou(boxes: Floats) -> Floats:
+    """Intersection over union of each box with each: (K, K)."""
+    low = np.maximum(boxes[:, None, :2], boxes[:, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    overlaps: Floats = shared / (areas[:, None] + areas - shared)
+    return overlaps

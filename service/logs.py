@@ -1,0 +1,168 @@
+"""One JSON line for each request, and the same JSON for everything else that is logged.
+
+What a line may say about a request is what `Exchange` holds: numbers, the route's template and
+codes of our own. Never an image, a crop, a file name, a query string or a text the client sent;
+the request id is taken over from the client only when it is a plain token.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CLIENT_LEFT = 499  # the status in logs and metrics for a client that went away, as nginx has it
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer, as far as logs and metrics may know them.
+
+    The routes fill in what they learn; the middleware does the rest.
+    """
+
+    request_id: str
+    status: int = CLIENT_LEFT
+    code: str | None = None
+    image_bytes: int | None = None
+    faces: int | None = None
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+    def add_timing(self, stages_ms: Mapping[str, float]) -> None:
+        """Adds the stages of one image; a batch has several."""
+        for stage, spent in stages_ms.items():
+            self.timing_ms[stage] = round(self.timing_ms.get(stage, 0.0) + spent, 3)
+
+
+class Observer(Protocol):
+    """What is told of every request; `service.metrics.Metrics` is one."""
+
+    def request_started(self) -> None: ...
+
+    def request_finished(self, route: str, method: str, status: int, seconds: float) -> None: ...
+
+
+class ExchangeMiddleware:
+    """Gives each request its id, catches what nothing else caught, logs and counts the answer."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        observer: Observer,
+        crashed: Callable[[Exchange], Response],
+        leaving: Callable[[], bool],
+    ) -> None:
+        """`crashed` makes the answer to an unexpected exception. While `leaving()`, answers close
+        their connection, so that clients that keep theirs open find another replica.
+        """
+        self.app = app
+        self.observer = observer
+        self.crashed = crashed
+        self.leaving = leaving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        self.observer.request_started()
+        exchange = Exchange(_request_id(scope))
+        scope.setdefault("state", {})["exchange"] = exchange
+        answering = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal answering
+            if message["type"] == "http.response.start":
+                answering = True
+                exchange.status = message["status"]
+                headers = [*message["headers"], _NO_SNIFFING]
+                headers.append((b"x-request-id", exchange.request_id.encode()))
+                if self.leaving():
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_marked)
+        except ClientDisconnect:
+            exchange.status = CLIENT_LEFT
+        except Exception:
+            logger.exception(
+                "unexpected error", extra={"fields": {"request_id": exchange.request_id}}
+            )
+            if answering:
+                raise  # half an answer is out: the server has to cut the connection
+            await self.crashed(exchange)(scope, receive, send_marked)
+        finally:
+            seconds = time.perf_counter() - started
+            mount: str = scope.get("root_path") or "unmatched"
+            route: str = getattr(scope.get("route"), "path", mount)
+            self.observer.request_finished(route, scope["method"], exchange.status, seconds)
+            _log_exchange(exchange, scope["method"], route, seconds)
+
+
+def _request_id(scope: Scope) -> str:
+    offered = Headers(scope=scope).get("x-request-id", "")
+    return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _log_exchange(exchange: Exchange, method: str, route: str, seconds: float) -> None:
+    level = logging.INFO
+    if route in _QUIET_ROUTES:
+        level = logging.DEBUG
+    elif exchange.status == 500:
+        level = logging.ERROR
+    if not logger.isEnabledFor(level):
+        return
+    fields = {
+        "request_id": exchange.request_id,
+        "method": method,
+        "route": route,
+        "status": exchange.status,
+        "code": exchange.code,
+        "bytes": exchange.image_bytes,
+        "faces": exchange.faces,
+        "timing_ms": exchange.timing_ms,
+        "duration_ms": round(seconds * 1000, 3),
+    }
+    logger.log(level, "request", extra={"fields": fields})
+
+
+class JsonFormatter(logging.Formatter):
+    """One line of JSON a record: time, level, logger, message, and the record's own `fields`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def configure_logging(level: str) -> None:
+    """Sends everything that this process logs to stdout as JSON, from `level` upwards."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,215 @@
+"""Every Prometheus collector of the service, declared once. Prefix mien_, the unit in the name."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+_MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+
+# 1 ms to 10 s, about two and a half steps an octave where answers usually fall.
+_SECONDS = (
+    *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1),
+    *(0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0),
+)
+_BATCH_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 64)
+_FACES = (0, 1, 2, 3, 4, 5, 8, 12, 20, 50, 100)
+_CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+
+# A method is whatever token the client sent; each unknown one must not become a series of its own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_Child = TypeVar("_Child")
+
+
+class _Children(dict[tuple[str, ...], _Child], Generic[_Child]):
+    """The labelled children of one collector, each looked up once."""
+
+    def __init__(self, labels: Callable[..., _Child]) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def __missing__(self, values: tuple[str, ...]) -> _Child:
+        child = self[values] = self._labels(*values)
+        return child
+
+
+class Metrics:
+    """What one process counts and measures. Built once, handed to whoever has something to tell.
+
+    With PROMETHEUS_MULTIPROC_DIR set, `render` adds up all processes that share that directory;
+    the collectors about the Python process itself are left out there, as they cannot be added up.
+    All methods may be called from any thread.
+    """
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "mien_requests_total",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "mien_request_duration_seconds",
+            "Time from the first byte of a request to the last byte of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "mien_requests_in_flight",
+            "Requests that came in and are not answered yet.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._shed = Counter(
+            "mien_requests_shed_total",
+            "Requests refused to protect the others.",
+            ["reason"],
+            registry=registry,
+        )
+        self._stage_seconds = Histogram(
+            "mien_stage_duration_seconds",
+            "Time one image spent in one stage: decode, detect, queue, inference.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._queue_depth = Gauge(
+            "mien_queue_depth",
+            "Face crops that wait for a batch.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._batch_size = Histogram(
+            "mien_batch_size",
+            "Face crops in one run of the expression model.",
+            buckets=_BATCH_SIZES,
+            registry=registry,
+        )
+        self._worker_restarts = Counter(
+            "mien_worker_restarts_total",
+            "Batch workers that died and were replaced.",
+            registry=registry,
+        )
+        self._faces = Histogram(
+            "mien_faces_per_image",
+            "Faces found in one image.",
+            buckets=_FACES,
+            registry=registry,
+        )
+        self._expressions = Counter(
+            "mien_expressions_total",
+            "Faces by their dominant expression.",
+            ["label"],
+            registry=registry,
+        )
+        self._confidence = Histogram(
+            "mien_expression_confidence_ratio",
+            "Probability of the dominant expression.",
+            buckets=_CONFIDENCES,
+            registry=registry,
+        )
+        # Gauges that are always 1: the client's Info type does not work with several processes.
+        self._model_info = Gauge(
+            "mien_model_info",
+            "A loaded model; the checksum is that of its graph.",
+            ["name", "version", "sha256"],
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._build_info = Gauge(
+            "mien_build_info",
+            "The running version of mien.",
+            ["version"],
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._build_info.labels(version).set(1)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+        self._requests_by = _Children(self._requests.labels)
+        self._request_seconds_by = _Children(self._request_seconds.labels)
+        self._shed_by = _Children(self._shed.labels)
+        self._stage_seconds_by = _Children(self._stage_seconds.labels)
+        self._expressions_by = _Children(self._expressions.labels)
+
+    def model_loaded(self, name: str, version: str, sha256: str) -> None:
+        """A model serves from now on."""
+        self._model_info.labels(name, version, sha256).set(1)
+
+    def request_started(self) -> None:
+        """A request came in; exactly one `request_finished` must follow."""
+        self._in_flight.inc()
+
+    def request_finished(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered. `route` is the path's template, never the path as it was sent."""
+        self._in_flight.dec()
+        method = method if method in _METHODS else "other"
+        self._requests_by[route, method, str(status)].inc()
+        self._request_seconds_by[(route,)].observe(seconds)
+
+    def request_shed(self, reason: str) -> None:
+        """A request was refused; `reason` is the error's code, such as overloaded."""
+        self._shed_by[(reason,)].inc()
+
+    def image_analysed(
+        self, stage_seconds: Mapping[str, float], expressions: Iterable[tuple[str, float]]
+    ) -> None:
+        """One image is done: the time of each stage it had, a label and a confidence per face."""
+        for stage, seconds in stage_seconds.items():
+            self._stage_seconds_by[(stage,)].observe(seconds)
+        faces = 0
+        for label, confidence in expressions:
+            faces += 1
+            self._expressions_by[(label,)].inc()
+            self._confidence.observe(confidence)
+        self._faces.observe(faces)
+
+    def queue_changed(self, by: int) -> None:
+        """The queue grew or, with a negative number, shrank."""
+        self._queue_depth.inc(by)
+
+    def batch_finished(self, size: int) -> None:
+        """One run of the expression model ended, well or not."""
+        self._batch_size.observe(size)
+
+    def worker_died(self) -> None:
+        """A batch worker died and is being replaced."""
+        self._worker_restarts.inc()
+
+    def render(self) -> tuple[bytes, str]:
+        """The text that Prometheus scrapes, and its content type."""
+        directory = os.environ.get(_MULTIPROCESS_DIR)
+        if directory is None:
+            return generate_latest(self.registry), CONTENT_TYPE_LATEST
+        _forget_dead_processes(Path(directory))
+        everyone = CollectorRegistry()
+        MultiProcessCollector(everyone, path=directory)  # type: ignore[no-untyped-call]
+        return generate_latest(everyone), CONTENT_TYPE_LATEST
+
+
+def _forget_dead_processes(directory: Path) -> None:
+    """A killed process's queue and requests died with it: no longer add its gauges."""
+    for file in directory.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, path=str(directory))  # type: ignore[no-untyped-call]

@@ -1,0 +1,105 @@
+"""The service with a pipeline that tests control, for tests of what stands in front of it."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from service.admission import Admission
+from service.app import create_app
+from service.errors import ServiceError, UndecodableImage
+from service.faces import Face
+from service.metrics import Metrics
+from service.pipeline import Analysis, FaceExpression, Timing
+from service.routes import Pipeline
+from service.schemas import ModelReport, Models
+from service.settings import Settings
+
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+FACE = Face(
+    box=np.array([10.5, 20.25, 40.5, 60.25], np.float32),
+    landmarks=np.arange(10, dtype=np.float32).reshape(5, 2),
+    score=0.97,
+)
+PROBABILITIES = np.array([0.01, 0.02, 0.03, 0.9, 0.01, 0.02, 0.01], np.float32)
+TIMING = Timing(decode=0.002, detect=0.005, queue=0.0001, inference=0.0009, total=0.0088)
+
+MODELS = Models(
+    expression=ModelReport(
+        name="expression",
+        version="1.2.3",
+        labels=list(LABELS),
+        files={"model.onnx": "ab" * 32},
+        metrics={"PrivateTest": {"accuracy": 0.7}},
+    ),
+    detector=ModelReport(
+        name="face-detector",
+        version="4.5.6",
+        labels=None,
+        files={"model.onnx": "cd" * 32},
+        metrics={},
+    ),
+)
+
+
+class FakePipeline:
+    """Finds one face in anything but b"broken"; b"crash" is a bug, b"fail" raises `error`.
+
+    While `gate` is closed, nobody gets an answer; `entered` tells how many wait.
+    """
+
+    labels = LABELS
+
+    def __init__(self) -> None:
+        self.healthy = True
+        self.error: ServiceError | None = None
+        self.calls: list[dict[str, Any]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.cancelled = threading.Semaphore(0)
+
+    async def analyze(
+        self, data: bytes, *, detect: bool = True, max_faces: int = 100, min_face_size: float = 20.0
+    ) -> Analysis:
+        self.calls.append({"detect": detect, "max_faces": max_faces, "size": min_face_size})
+        if data == b"broken":
+            raise UndecodableImage("This is no image.")
+        if data == b"fail" and self.error is not None:
+            raise self.error
+        if data == b"crash":
+            raise RuntimeError("a secret of the implementation")
+        if not self.gate.is_set():
+            self.entered.release()
+            try:
+                await asyncio.to_thread(self.gate.wait)
+            except asyncio.CancelledError:
+                self.cancelled.release()
+                raise
+        face = FaceExpression(FACE if detect else None, PROBABILITIES)
+        return Analysis(width=64, height=48, faces=(face,), timing=TIMING)
+
+
+def application(
+    pipeline: Pipeline, *, admission: Admission | None = None, **settings: Any
+) -> FastAPI:
+    """The service in front of `pipeline`."""
+
+    @asynccontextmanager
+    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+        yield pipeline, MODELS
+
+    return create_app(Settings(**settings), admission=admission, load=load)
+
+
+@contextmanager
+def serving(pipeline: Pipeline, **settings: Any) -> Iterator[TestClient]:
+    """A client of the service in front of `pipeline`."""
+    with TestClient(application(pipeline, **settings)) as client:
+        yield client

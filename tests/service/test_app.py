@@ -1,0 +1,227 @@
+"""The whole application in process: every path's errors, the documentation, start and end."""
+
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service import errors
+from service.admission import Admission
+from service.app import STATIC, create_app
+from service.errors import ModelError, ServiceError
+from service.metrics import Metrics
+from service.routes import Pipeline
+from service.schemas import Models
+from service.settings import Settings
+from tests.service.front import MODELS, FakePipeline, application, serving
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with serving(FakePipeline(), max_body_bytes=5000) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "code"),
+    [
+        ("GET", "/nowhere", b"", 404, "not_found"),
+        ("POST", "/nowhere", b"x", 404, "not_found"),
+        ("POST", "/predict/", b"x", 404, "not_found"),
+        ("GET", "/static/nowhere", b"", 404, "not_found"),
+        ("GET", "/static/..%2fapp.py", b"", 404, "not_found"),
+        ("GET", "/static/%2e%2e/app.py", b"", 404, "not_found"),
+        ("GET", "/predict", b"", 405, "method_not_allowed"),
+        ("DELETE", "/model", b"", 405, "method_not_allowed"),
+        ("POST", "/metrics", b"x", 405, "method_not_allowed"),
+        ("POST", "/static/swagger/start.js", b"x", 405, "method_not_allowed"),
+        ("POST", "/predict", b"", 400, "bad_request"),
+        ("POST", "/predict", b"broken", 400, "undecodable_image"),
+        ("POST", "/predict", b"x" * 5001, 413, "payload_too_large"),
+        ("POST", "/predict/batch", b"x", 415, "unsupported_media_type"),
+        ("POST", "/predict?max_faces=0", b"x", 422, "invalid_parameter"),
+        ("POST", "/predict", b"crash", 500, "internal_error"),
+    ],
+)
+def test_every_error_is_a_problem(
+    client: TestClient, method: str, path: str, content: bytes, status: int, code: str
+) -> None:
+    answer = client.request(method, path, content=content, headers=JPEG)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "detail", "instance", "code"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["type"] == f"/docs#{code}"
+    assert problem["instance"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_wrong_method_is_told_the_right_one(client: TestClient) -> None:
+    assert client.get("/predict").headers["allow"] == "POST"
+
+
+def test_a_slow_body_ends_its_connection() -> None:
+    class Slow(FakePipeline):
+        async def analyze(self, *_: Any, **__: Any) -> Any:
+            raise errors.BodyTimeout("Too slow.")
+
+    with serving(Slow()) as client:
+        answer = client.post("/predict", content=b"x", headers=JPEG)
+
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+
+
+def test_readiness_ends_with_draining_but_requests_are_served() -> None:
+    admission = Admission(8)
+    with TestClient(application(FakePipeline(), admission=admission)) as client:
+        assert client.get("/health/ready").status_code == 200
+        admission.drain()
+
+        ready = client.get("/health/ready")
+        served = client.post("/predict", content=b"x", headers=JPEG)
+        live = client.get("/health/live")
+
+    assert (ready.status_code, ready.json()["code"]) == (503, "draining")
+    assert (served.status_code, live.status_code) == (200, 200)
+    assert served.headers["connection"] == "close"
+
+
+def test_the_pipeline_is_open_as_long_as_the_application() -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+        events.append("open")
+        yield FakePipeline(), MODELS
+        events.append("closed")
+
+    app = create_app(Settings(), load=load)
+    assert events == []
+    with TestClient(app):
+        assert events == ["open"]
+    assert events == ["open", "closed"]
+
+
+def test_a_model_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    app = create_app(Settings(models_dir=tmp_path))
+
+    with pytest.raises(ModelError, match=r"expression-0\.1\.0"), TestClient(app):
+        pass
+
+
+# ---- documentation -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get("/openapi.json").json()
+    return answer
+
+
+def test_every_route_is_documented(document: dict[str, Any]) -> None:
+    assert set(document["paths"]) == {
+        *("/predict", "/predict/batch", "/model"),
+        *("/health/live", "/health/ready", "/metrics"),
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            assert operation["description"], path
+
+
+def test_the_bodies_are_documented(document: dict[str, Any]) -> None:
+    one = document["paths"]["/predict"]["post"]["requestBody"]
+    several = document["paths"]["/predict/batch"]["post"]["requestBody"]
+
+    assert one["required"] is True
+    assert set(one["content"]) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data"}
+    assert one["content"]["multipart/form-data"]["schema"]["required"] == ["file"]
+    assert set(several["content"]) == {"multipart/form-data"}
+    assert several["content"]["multipart/form-data"]["schema"]["required"] == ["files"]
+
+
+def test_the_options_are_documented(document: dict[str, Any]) -> None:
+    for path in ("/predict", "/predict/batch"):
+        options = document["paths"][path]["post"]["parameters"]
+
+        assert [option["name"] for option in options] == ["detect", "max_faces", "min_face_size"]
+        assert all(option["description"] for option in options)
+
+
+def test_every_problem_has_an_example(document: dict[str, Any]) -> None:
+    seen = set()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status == "200":
+                    continue
+                content = response["content"]["application/problem+json"]
+                for code, example in content["examples"].items():
+                    assert example["value"]["code"] == code
+                    assert f"`{code}`" in response["description"]
+                    seen.add(code)
+    # `unavailable` is only the root of three; `model_error` ends the start.
+    assert seen == codes() - {"unavailable", "model_error"}
+
+
+def codes() -> set[str]:
+    def tree(error: type[ServiceError]) -> Iterator[str]:
+        yield error.code
+        for branch in error.__subclasses__():
+            yield from tree(branch)
+
+    return set(tree(ServiceError))
+
+
+def test_every_code_has_its_place_in_the_description(document: dict[str, Any]) -> None:
+    places = re.findall(r'<span id="(\w+)">', document["info"]["description"])
+
+    assert len(places) == len(set(places))
+    assert set(places) == codes() - {"unavailable", "model_error"} | {
+        "not_found",
+        "method_not_allowed",
+    }
+
+
+def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    references = set(re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(document)))
+
+    assert references
+    assert references <= set(document["components"]["schemas"])
+
+
+def test_operations_have_plain_names(document: dict[str, Any]) -> None:
+    assert document["paths"]["/predict"]["post"]["operationId"] == "predict"
+
+
+def test_the_documentation_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/docs")
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    start = client.get("/static/swagger/start.js")
+    for text in (page.text, start.text):
+        assert "//" not in re.sub(r"// .*", "", text)
+    for asset in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        if not asset.startswith("data:"):
+            assert client.get(f"/{asset}").status_code == 200
+
+
+def test_swagger_ui_is_the_published_one() -> None:
+    sums = re.findall(r"\| (\S+) \| ([0-9a-f]{64}) \|", (STATIC / "swagger/README.md").read_text())
+
+    assert len(sums) == 2
+    for name, checksum in sums:
+        assert hashlib.sha256((STATIC / "swagger" / name).read_bytes()).hexdigest() == checksum

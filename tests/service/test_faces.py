@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.faces import Framing, crop_face, crop_whole
+
+WHOLE = Framing(center=(0.5, 0.5), size=(1.0, 1.0))
+CENTERFACE = Framing(center=(0.5, 0.518), size=(0.8, 0.947))
+
+
+def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+
+
+def smooth(height: int, width: int) -> NDArray[np.uint8]:
+    small = Image.fromarray(picture(6, 6)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(small)
+
+
+def as_training_resizes(
+    gray: NDArray[np.uint8], box: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(gray).resize((48, 48), Image.Resampling.BILINEAR, box=box))
+
+
+def square(left: float, top: float, side: float) -> NDArray[np.float32]:
+    return np.array([left, top, left + side, top + side], np.float32)
+
+
+# Framing
+
+
+@settings(deadline=None)
+@given(
+    left=st.floats(-500, 500),
+    top=st.floats(-500, 500),
+    side=st.floats(4, 2000),
+    center=st.tuples(st.floats(0.2, 0.8), st.floats(0.2, 0.8)),
+    size=st.tuples(st.floats(0.3, 1.5), st.floats(0.3, 1.5)),
+)
+def test_a_frame_is_found_again_from_the_box_in_it(
+    left: float,
+    top: float,
+    side: float,
+    center: tuple[float, float],
+    size: tuple[float, float],
+) -> None:
+    x, y = left + center[0] * side, top + center[1] * side
+    half_width, half_height = size[0] * side / 2, size[1] * side / 2
+    box = np.array([x - half_width, y - half_height, x + half_width, y + half_height], np.float32)
+    assert Framing(center, size).frame(box) == pytest.approx((left, top, side), rel=1e-3, abs=0.05)
+
+
+@pytest.mark.parametrize("size", [(0.0, 1.0), (-1.0, 1.0), (float("inf"), 1.0), (float("nan"), 1)])
+def test_a_framing_without_a_size_is_refused(size: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="expected finite numbers and a size above 0"):
+        Framing(center=(0.5, 0.5), size=size)
+
+
+# crop_face
+
+
+def test_a_frame_of_48_pixels_is_those_pixels() -> None:
+    gray = picture(200, 300)
+    crop = crop_face(gray, square(70, 30, 48), WHOLE)
+    np.testing.assert_array_equal(crop, gray[30:78, 70:118])
+    assert crop.dtype == np.uint8
+
+
+def test_a_picture_of_48_pixels_as_a_whole_is_itself() -> None:
+    gray = picture(48, 48)
+    np.testing.assert_array_equal(crop_face(gray, square(0, 0, 48), WHOLE), gray)
+    np.testing.assert_array_equal(crop_whole(gray), gray)
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "side"), [(50, 40, 120), (61.25, 30.75, 96.5), (80, 70, 30), (40, 40, 201.3)]
+)
+def test_inside_the_image_a_crop_is_what_pillow_makes_of_the_whole_image(
+    left: float, top: float, side: float
+) -> None:
+    gray = picture(300, 320)
+    box = square(left, top, side)
+    x_min, y_min, x_max, y_max = (float(edge) for edge in box)
+    expected = as_training_resizes(gray, (x_min, y_min, x_max, y_max))
+    found = crop_face(gray, box, WHOLE)
+    # Pillow rounds its weights once from the image's origin and once from the crop's.
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_framing_says_what_is_cut() -> None:
+    gray = smooth(300, 320)
+    x, y, side = 100.0, 60.0, 144.0
+    center = (x + 0.5 * side, y + 0.518 * side)
+    half = (0.4 * side, 0.4735 * side)
+    box = np.array(
+        [center[0] - half[0], center[1] - half[1], center[0] + half[0], center[1] + half[1]],
+        np.float32,
+    )
+    found = crop_face(gray, box, CENTERFACE)
+    expected = as_training_resizes(gray, (x, y, x + side, y + side))
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("left", "top"), [(-40, 20), (20, -40), (150, 20), (20, 110), (-40, -40), (150, 110)]
+)
+def test_outside_the_image_its_edge_pixels_go_on(left: float, top: float) -> None:
+    gray = picture(160, 200)
+    found = crop_face(gray, square(left, top, 96), WHOLE)
+    around = np.pad(gray, 200, mode="edge")
+    expected = as_training_resizes(around, (left + 200, top + 200, left + 296, top + 296))
+    np.testing.assert_array_equal(found, expected)
+
+
+@settings(deadline=None)
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    corners=st.tuples(*[st.floats(0, 1, width=32)] * 4),
+)
+def test_every_box_inside_an_image_gives_a_crop(
+    height: int, width: int, corners: tuple[float, float, float, float]
+) -> None:
+    x_min, x_max = sorted((corners[0] * width, corners[1] * width))
+    y_min, y_max = sorted((corners[2] * height, corners[3] * height))
+    box = np.array([x_min, y_min, max(x_max, x_min + 0.5), max(y_max, y_min + 0.5)], np.float32)
+    crop = crop_face(np.full((height, width), 77, np.uint8), box, CENTERFACE)
+    np.testing.assert_array_equal(crop, np.full((48, 48), 77))
+
+
+def test_another_size_can_be_asked_for() -> None:
+    assert crop_face(picture(100, 100), square(10, 10, 60), WHOLE, size=64).shape == (64, 64)
+
+
+def test_a_crop_of_a_read_only_view_leaves_it_alone() -> None:
+    gray = picture(100, 100)
+    view = gray[::-1, ::-1]
+    view.flags.writeable = False
+    before = gray.copy()
+    np.testing.assert_array_equal(crop_face(view, square(10, 10, 48), WHOLE), view[10:58, 10:58])
+    np.testing.assert_array_equal(gray, before)
+
+
+# crop_whole
+
+
+@pytest.mark.parametrize("side", [1, 20, 96, 500])
+def test_a_square_as_a_whole_is_resized(side: int) -> None:
+    gray = picture(side, side)
+    np.testing.assert_array_equal(crop_whole(gray), as_training_resizes(gray, (0, 0, side, side)))
+
+
+def test_a_whole_image_keeps_its_proportions() -> None:
+    """A disc in the middle of a wide image stays a disc."""
+    y, x = np.mgrid[:120, :240]
+    disc = ((x - 119.5) ** 2 + (y - 59.5) ** 2 < 50**2).astype(np.uint8) * 255
+    rows, columns = np.nonzero(crop_whole(disc) > 127)
+    assert np.ptp(rows) == np.ptp(columns) == 19
+
+
+def test_a_whole_image_goes_on_with_its_edge_pixels() -> None:
+    wide = np.repeat(np.array([[10], [200]], np.uint8), 4, axis=1)
+    crop = crop_whole(wide)
+    np.testing.assert_array_equal(crop[:12], np.full((12, 48), 10))
+    np.testing.assert_array_equal(crop[36:], np.full((12, 48), 200))
+    np.testing.assert_array_equal(crop_whole(wide.T), crop.T)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 60_000), (60_000, 1), (2, 3)])
+def test_a_whole_image_of_any_shape_gives_a_crop(shape: tuple[int, int]) -> None:
+    crop = crop_whole(np.full(shape, 77, np.uint8))
+    np.testing.assert_array_equal(crop, np.full((48, 48), 77))

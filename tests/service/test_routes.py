@@ -1,0 +1,308 @@
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from service.errors import Draining, InferenceFailed, Overloaded, ServiceError
+from tests.service.fakes import PATIENCE_S
+from tests.service.front import LABELS, FakePipeline, application, serving
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+@pytest.fixture
+def pipeline() -> FakePipeline:
+    return FakePipeline()
+
+
+@pytest.fixture
+def client(pipeline: FakePipeline) -> Iterator[TestClient]:
+    with serving(pipeline, max_concurrent_requests=2, max_body_bytes=5000) as client:
+        yield client
+
+
+def test_predict_answers_what_the_pipeline_found(client: TestClient) -> None:
+    answer = client.post("/predict", content=b"photo", headers=JPEG)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    found = answer.json()
+    assert found == {
+        "faces": [
+            {
+                "box": {"x": 10.5, "y": 20.25, "w": 30.0, "h": 40.0},
+                "face_confidence": 0.97,
+                "landmarks": {
+                    "right_eye": [0.0, 1.0],
+                    "left_eye": [2.0, 3.0],
+                    "nose": [4.0, 5.0],
+                    "mouth_right": [6.0, 7.0],
+                    "mouth_left": [8.0, 9.0],
+                },
+                "dominant_emotion": "happy",
+                "confidence": 0.9,
+                "emotion": {
+                    "angry": 0.01,
+                    "disgust": 0.02,
+                    "fear": 0.03,
+                    "happy": 0.9,
+                    "sad": 0.01,
+                    "surprise": 0.02,
+                    "neutral": 0.01,
+                },
+            }
+        ],
+        "image": {"width": 64, "height": 48},
+        "model": {"name": "expression", "version": "1.2.3"},
+        "timing_ms": {"decode": 2.0, "detect": 5.0, "queue": 0.1, "inference": 0.9, "total": 8.8},
+        "request_id": answer.headers["x-request-id"],
+    }
+
+
+def test_predict_takes_a_form(client: TestClient) -> None:
+    for field in ("file", "img"):
+        answer = client.post("/predict", files={field: ("me.jpg", b"photo", "image/jpeg")})
+
+        assert answer.status_code == 200, answer.text
+
+
+def test_without_detection_the_whole_image_is_the_face(client: TestClient) -> None:
+    (face,) = client.post("/predict?detect=false", content=b"x", headers=JPEG).json()["faces"]
+
+    assert face["box"] == {"x": 0, "y": 0, "w": 64, "h": 48}
+    assert face["face_confidence"] is None
+    assert face["landmarks"] is None
+    assert list(face["emotion"]) == list(LABELS)
+
+
+def test_options_reach_the_pipeline(client: TestClient, pipeline: FakePipeline) -> None:
+    client.post("/predict", content=b"x", headers=JPEG)
+    client.post("/predict?detect=0&max_faces=3&min_face_size=40.5", content=b"x", headers=JPEG)
+
+    assert pipeline.calls == [
+        {"detect": True, "max_faces": 100, "size": 20.0},
+        {"detect": False, "max_faces": 3, "size": 40.5},
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "detect=perhaps",
+            "detct=1",
+            "max_faces=0",
+            "max_faces=1001",
+            "max_faces=x",
+            "max_faces=",
+        ),
+        *("min_face_size=0", "min_face_size=nan", "min_face_size=inf"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_a_wrong_option_is_named(client: TestClient, path: str, query: str) -> None:
+    answer = client.post(f"{path}?{query}", content=b"x", headers=JPEG)
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_parameter"
+    assert query.partition("=")[0] in answer.json()["detail"]
+
+
+def test_an_error_of_the_pipeline_is_a_problem(client: TestClient) -> None:
+    answer = client.post("/predict", content=b"broken", headers=JPEG)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "/docs#undecodable_image",
+        "title": "Undecodable image",
+        "status": 400,
+        "detail": "This is no image.",
+        "instance": answer.headers["x-request-id"],
+        "code": "undecodable_image",
+    }
+
+
+def test_a_batch_keeps_its_order_and_its_problems_apart(client: TestClient) -> None:
+    images = [b"photo", b"broken", b"crash", b"photo"]
+
+    answer = client.post("/predict/batch", files=[("files", image) for image in images])
+
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [result.get("code") for result in results] == [
+        None,
+        "undecodable_image",
+        "internal_error",
+        None,
+    ]
+    assert results[0]["faces"][0]["dominant_emotion"] == "happy"
+    assert "secret" not in answer.text
+    assert {result.get("instance", answer.json()["request_id"]) for result in results} == {
+        answer.headers["x-request-id"]
+    }
+
+
+def test_a_batch_has_a_limit(pipeline: FakePipeline) -> None:
+    with serving(pipeline, max_batch_images=2) as client:
+        answer = client.post("/predict/batch", files=[("files", b"photo")] * 3)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_images")
+    assert pipeline.calls == []
+
+
+@pytest.mark.parametrize("error", [Overloaded, Draining, InferenceFailed])
+def test_each_image_of_a_batch_may_be_refused(
+    pipeline: FakePipeline, error: type[ServiceError]
+) -> None:
+    pipeline.error = error("No.", retry_after_s=1)
+    with serving(pipeline) as client:
+        answer = client.post("/predict/batch", files=[("files", b"a"), ("files", b"fail")])
+        scrape = client.get("/metrics").text
+
+    assert [result.get("code") for result in answer.json()["results"]] == [None, error.code]
+    assert (f'mien_requests_shed_total{{reason="{error.code}"}} 1.0' in scrape) is (
+        error.status == 503
+    )
+
+
+def test_a_full_service_refuses_at_once_and_still_answers_probes(
+    client: TestClient, pipeline: FakePipeline
+) -> None:
+    pipeline.gate.clear()
+    with ThreadPoolExecutor() as others:
+        held = [others.submit(client.post, "/predict", content=b"x", headers=JPEG) for _ in "12"]
+        for _ in held:
+            assert pipeline.entered.acquire(timeout=PATIENCE_S)
+
+        refused = client.post("/predict", content=b"x" * 9999, headers=JPEG)
+        probes = [client.get(path).status_code for path in ("/health/live", "/health/ready")]
+        scrape = client.get("/metrics").text
+        pipeline.gate.set()
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert probes == [200, 200]
+    assert 'mien_requests_shed_total{reason="overloaded"} 1.0' in scrape
+    assert [answer.result().status_code for answer in held] == [200, 200]
+    assert client.post("/predict", content=b"x", headers=JPEG).status_code == 200
+
+
+def test_a_failed_request_gives_its_place_back(client: TestClient) -> None:
+    for content in [b"broken", b"crash", b"", b"x" * 9999] * 3:
+        assert client.post("/predict", content=content, headers=JPEG).status_code in (400, 413, 500)
+
+    assert client.post("/predict", content=b"x", headers=JPEG).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_the_deadline_ends_a_request_while_it_is_worked_on(
+    pipeline: FakePipeline, path: str
+) -> None:
+    pipeline.gate.clear()
+    with serving(pipeline, deadline_s=0.05, max_concurrent_requests=1) as client:
+        field = "files" if path.endswith("batch") else "file"
+        late = client.post(path, files=[(field, b"x")])
+        assert pipeline.cancelled.acquire(timeout=PATIENCE_S)
+        pipeline.gate.set()
+        next_one = client.post("/predict", content=b"x", headers=JPEG)
+        scrape = client.get("/metrics").text
+
+    assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+    assert next_one.status_code == 200
+    assert 'mien_requests_shed_total{reason="deadline_exceeded"} 1.0' in scrape
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+async def test_a_client_that_leaves_is_not_worked_for(pipeline: FakePipeline, path: str) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\nx\r\n--b--'
+    body = form % (b"files" if path.endswith("batch") else b"file")
+    messages: list[Message] = [{"type": "http.request", "body": body}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        if pipeline.gate.is_set():
+            await asyncio.Event().wait()  # a client that stays
+        await asyncio.to_thread(pipeline.entered.acquire, timeout=PATIENCE_S)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def ask(app: FastAPI, state: Any) -> None:
+        headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+        await app({**scope, "headers": headers, "state": dict(state)}, receive, send)
+
+    app = application(pipeline, max_concurrent_requests=1)
+    async with app.router.lifespan_context(app) as state:
+        pipeline.gate.clear()
+        await ask(app, state)
+        assert pipeline.cancelled.acquire(timeout=PATIENCE_S)
+        assert sent == []
+
+        pipeline.gate.set()
+        messages.append({"type": "http.request", "body": body})
+        await ask(app, state)
+        assert sent[0]["status"] == 200
+
+
+def test_live_and_ready(client: TestClient) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+    assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+def test_not_ready_while_a_worker_is_replaced(client: TestClient, pipeline: FakePipeline) -> None:
+    pipeline.healthy = False
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert client.get("/health/live").status_code == 200
+    assert "shed_total{" not in client.get("/metrics").text
+
+
+def test_model_tells_what_is_loaded(client: TestClient) -> None:
+    models = client.get("/model").json()
+
+    assert models["expression"]["labels"] == list(LABELS)
+    assert models["expression"]["files"] == {"model.onnx": "ab" * 32}
+    assert models["detector"]["version"] == "4.5.6"
+
+
+def test_metrics_name_the_route_and_the_model(client: TestClient) -> None:
+    client.post("/predict?max_faces=7", content=b"x", headers=JPEG)
+    client.get("/no/such/path")
+    client.get("/static/swagger/start.js")
+
+    answer = client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = answer.text.splitlines()
+    assert 'mien_requests_total{method="POST",route="/predict",status="200"} 1.0' in lines
+    assert 'mien_requests_total{method="GET",route="unmatched",status="404"} 1.0' in lines
+    assert 'mien_requests_total{method="GET",route="/static",status="200"} 1.0' in lines
+    assert f'mien_model_info{{name="expression",sha256="{"ab" * 32}",version="1.2.3"}} 1.0' in lines
+
+
+def test_the_root_leads_to_the_documentation(client: TestClient) -> None:
+    assert client.get("/", follow_redirects=False).headers["location"] == "docs"
+
+
+def test_the_answers_are_what_the_document_says(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    schema = document["components"]["schemas"]["Prediction"]
+
+    found = client.post("/predict", content=b"x", headers=JPEG).json()
+
+    assert set(found) == set(schema["required"])
+    assert json.dumps(schema).count("additionalProperties")

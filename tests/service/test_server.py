@@ -1,0 +1,365 @@
+"""The service as people run it: a process, spoken to over sockets, stopped by signals."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tests.service.fakes import PATIENCE_S
+
+ROOT = Path(__file__).parents[2]
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+class Process:
+    """`python -m service` on a free port, and the lines that it logs."""
+
+    def __init__(self, *arguments: str, **settings: object) -> None:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MIEN_", "PROMETHEUS_")) and name != "PORT"
+        }
+        given = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "service", *arguments],
+            cwd=ROOT,
+            env=inherited | {"MIEN_PORT": "0", "MIEN_DRAIN_DELAY_S": "0"} | given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.text = ""
+        self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.port = 0
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.text += line.decode()
+            with contextlib.suppress(ValueError):
+                self._lines.put(json.loads(line))
+
+    def logged(self, **fields: object) -> dict[str, Any]:
+        """The next line that has all of `fields`, once it is there."""
+        while True:
+            entry = self._lines.get(timeout=PATIENCE_S)
+            if fields.items() <= entry.items():
+                return entry
+
+    def ready(self) -> Self:
+        self.port = self.logged(message="serving")["port"]
+        return self
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[HTTPResponse, bytes]:
+        with contextlib.closing(self.connect()) as connection:
+            connection.request(method, path, body, JPEG if body else {})
+            answer = connection.getresponse()
+            return answer, answer.read()
+
+    def written(self) -> int:
+        """Bytes that the process has written to anything: files, log, connections."""
+        counters = Path(f"/proc/{self.popen.pid}/io").read_text()
+        return int(dict(line.split(": ") for line in counters.splitlines())["wchar"])
+
+    def workers(self) -> list[int]:
+        """The processes that serve."""
+        pid = self.popen.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(child)
+            for child in children
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+
+    def send(self, sig: int) -> None:
+        self.popen.send_signal(sig)
+
+    def wait(self) -> int:
+        """The exit status; all that was logged is in `text` then."""
+        status = self.popen.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.popen.kill()
+        self.wait()
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+
+
+def stopped(process: Process) -> int:
+    process.send(signal.SIGTERM)
+    return process.wait()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Process]:
+    with Process(max_concurrent_requests=4, max_body_bytes=2**20, log_level="debug") as process:
+        yield process.ready()
+
+
+def test_a_photo_is_answered(service: Process, photo: bytes) -> None:
+    answer, body = service.ask("POST", "/predict", photo)
+
+    assert answer.status == 200
+    (face,) = json.loads(body)["faces"]
+    assert face["dominant_emotion"] == "happy"
+    line = service.logged(message="request", request_id=answer.headers["X-Request-ID"])
+    assert (line["route"], line["status"], line["faces"]) == ("/predict", 200, 1)
+    assert (line["bytes"], set(line["timing_ms"])) == (
+        len(photo),
+        {"decode", "detect", "queue", "inference", "total"},
+    )
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on(
+    service: Process, photo: bytes, chunked: bool
+) -> None:
+    body = (bytes(2**16) for _ in range(320)) if chunked else bytes(20 * 2**20)
+    with contextlib.closing(service.connect()) as connection:
+        connection.request("POST", "/predict", body, JPEG, encode_chunked=chunked)
+        refused = connection.getresponse()
+        problem = json.loads(refused.read())
+        connection.request("POST", "/predict", photo, JPEG)
+        answer = connection.getresponse()
+        answer.read()
+
+    assert (refused.status, problem["code"]) == (413, "payload_too_large")
+    assert answer.status == 200
+
+
+def test_a_client_that_leaves_while_it_sends_gives_its_place_back(
+    service: Process, photo: bytes
+) -> None:
+    for number in range(8):  # twice the places
+        with contextlib.closing(service.connect()) as connection:
+            connection.putrequest("POST", "/predict")
+            connection.putheader("Content-Type", "image/jpeg")
+            connection.putheader("Content-Length", str(len(photo)))
+            connection.putheader("X-Request-ID", f"left-{number}")
+            connection.endheaders(photo[:1000])
+        line = service.logged(request_id=f"left-{number}")
+        assert (line["level"], line["status"]) == ("info", 499)
+
+    answer, _ = service.ask("POST", "/predict", photo)
+    assert answer.status == 200
+
+
+def test_what_is_no_http_does_no_harm(service: Process) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), PATIENCE_S) as connection:
+        connection.sendall(b"\x16\x03\x01 no http\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+    assert service.ask("GET", "/health/live")[0].status == 200
+
+
+def test_a_slow_body_is_not_waited_for(photo: bytes) -> None:
+    with Process(body_timeout_s=0.2) as service:
+        service.ready()
+        with contextlib.closing(service.connect()) as connection:
+            connection.putrequest("POST", "/predict")
+            connection.putheader("Content-Type", "image/jpeg")
+            connection.putheader("Content-Length", str(len(photo)))
+            connection.endheaders(photo[:1000])
+            answer = connection.getresponse()
+            problem = json.loads(answer.read())
+
+    assert (answer.status, problem["code"]) == (408, "body_timeout")
+    assert answer.headers["Connection"] == "close"
+
+
+def test_nothing_of_a_request_is_written_to_disk_or_log(photo: bytes) -> None:
+    large = photo + bytes(3 * 2**20)  # a file that most form parsers spool to disk
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="secret-name.jpg"\r\n\r\n'
+        + large
+        + b"\r\n--b--\r\n"
+    )
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=b",
+        "User-Agent": "secret-agent",
+        "X-Request-ID": "secret id",
+    }
+    with Process(log_level="debug") as service:
+        service.ready()
+        before = service.written()
+        with contextlib.closing(service.connect()) as connection:
+            connection.request("POST", "/predict?max_faces=1", form, headers)
+            answer = connection.getresponse()
+            answer.read()
+            connection.request("GET", "/secret-path?secret=query", headers=headers)
+            connection.getresponse().read()
+        written = service.written() - before
+        status = stopped(service)
+
+    assert (answer.status, status) == (200, 0)
+    assert written < len(large) / 10  # two answers and two lines
+    assert "secret" not in service.text
+    assert service.text.count('"message": "request"') == 2
+
+
+def test_no_accepted_request_is_lost_in_a_shutdown_under_load(photo: bytes) -> None:
+    answered: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def keep_asking(service: Process, reuse: bool) -> int:
+        """Asks until it is not let in any more, and counts the answers."""
+        count = 0
+        connection = service.connect()
+        while True:
+            new = connection.sock is None
+            try:
+                connection.request("POST", "/predict?detect=false", photo, JPEG)
+                answer = connection.getresponse()
+            except ConnectionError:
+                connection.close()
+                assert new  # a connection that was kept open is never dropped without a word
+                return count
+            answer.read()
+            assert answer.status == 200
+            answered.put(count)
+            count += 1
+            if not reuse:
+                connection.close()
+
+    with Process(drain_delay_s=0.5) as service, ThreadPoolExecutor() as clients:
+        service.ready()
+        counts = [clients.submit(keep_asking, service, reuse) for reuse in (True, False) * 4]
+        for _ in range(100):
+            answered.get(timeout=PATIENCE_S)
+        service.send(signal.SIGTERM)
+        service.logged(message="draining")
+        ready, _ = service.ask("GET", "/health/ready")
+        status = service.wait()
+        total = sum(count.result(PATIENCE_S) for count in counts)
+
+    assert ready.status == 503
+    assert status == 0
+    assert total >= 100
+    # All that came in was answered, and every answer has arrived.
+    assert service.text.count('"route": "/predict"') == total
+    assert service.text.count('"route": "/predict", "status": 200') == total
+    assert '"level": "error"' not in service.text
+
+
+def test_a_body_under_way_is_awaited_and_answered(photo: bytes) -> None:
+    with Process() as service:
+        service.ready()
+        with contextlib.closing(service.connect()) as connection:
+            connection.putrequest("POST", "/predict")
+            connection.putheader("Content-Type", "image/jpeg")
+            connection.putheader("Content-Length", str(len(photo)))
+            connection.endheaders(photo[:1000])
+            service.ask("GET", "/health/live")  # by now the first bytes have arrived
+            service.send(signal.SIGTERM)
+            service.logged(message="draining")
+            connection.send(photo[1000:])
+            answer = connection.getresponse()
+            answer.read()
+        status = service.wait()
+
+    assert (answer.status, answer.headers["Connection"], status) == (200, "close", 0)
+
+
+def test_an_interrupt_leaves_out_the_delay() -> None:
+    with Process(drain_delay_s=600) as service:
+        service.ready()
+        service.send(signal.SIGINT)
+
+        assert service.wait() == 0
+
+
+def test_a_second_signal_ends_the_delay() -> None:
+    with Process(drain_delay_s=600) as service:
+        service.ready()
+        service.send(signal.SIGTERM)
+        service.logged(message="draining")
+        service.send(signal.SIGTERM)
+
+        assert service.wait() == 0
+
+
+def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    with Process(models_dir=tmp_path) as service:
+        line = service.logged(level="critical")
+        status = service.wait()
+
+    assert status == 3
+    assert line["message"].startswith(str(tmp_path / "expression-0.1.0" / "config.json"))
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with Process("serve", "--port", str(port)) as service:
+            status = service.wait()
+
+    assert status == 1
+    assert f"127.0.0.1:{port}" in service.text
+
+
+class Workers(Process):
+    """Two server processes behind one port."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__("serve", "--workers", "2", threads=1, **settings)
+
+    def ready(self) -> Self:
+        super().ready()
+        return super().ready()
+
+
+def test_workers_share_a_port_and_their_metrics(photo: bytes) -> None:
+    with Workers() as service:
+        service.ready()
+        for _ in range(20):
+            assert service.ask("POST", "/predict", photo)[0].status == 200
+        _, scrape = service.ask("GET", "/metrics")
+        status = stopped(service)
+
+    assert (
+        'mien_requests_total{method="POST",route="/predict",status="200"} 20.0' in scrape.decode()
+    )
+    assert status == 0
+
+
+def test_a_killed_worker_is_replaced(photo: bytes) -> None:
+    with Workers() as service:
+        service.ready()
+        victim, *_ = service.workers()
+        os.kill(victim, signal.SIGKILL)
+        line = service.logged(message="worker ended")
+        service.logged(message="serving")
+        answer, _ = service.ask("POST", "/predict", photo)
+        workers = service.workers()
+        status = stopped(service)
+
+    assert (line["pid"], line["status"]) == (victim, -signal.SIGKILL)
+    assert victim not in workers
+    assert len(workers) == 2
+    assert (answer.status, status) == (200, 0)
+
+
+def test_workers_that_cannot_start_end_the_service(tmp_path: Path) -> None:
+    with Workers(models_dir=tmp_path) as service:
+        assert service.wait() == 3
