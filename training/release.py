@@ -35,9 +35,14 @@ def write_config(out: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit that the code stands at, "-dirty" when it was changed since."""
-    git = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
-    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    """The commit that the training code stands at, "-dirty" when it was changed since."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+    changed = git("status", "--porcelain", "--", "training", "constraints.txt")
+    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 def perturbed(graph: onnx.ModelProto, change: float = 0.01) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ from training.config import Augmentation, TrainConfig
 config = TrainConfig(
     system="mien",
     architecture={"widths": (48, 96, 192), "depths": (1, 2, 2), "dropout": 0.2},
-    epochs=36,
+    epochs=27,
     batch_size=64,
     optimizer="sgd",
     learning_rate=0.05,
