@@ -206,6 +206,23 @@ def test_operations_have_plain_names(document: dict[str, Any]) -> None:
     assert document["paths"]["/predict"]["post"]["operationId"] == "predict"
 
 
+def test_the_page_may_load_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/")
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["permissions-policy"] == "camera=(self)"
+
+
+def test_browsers_ask_whether_a_file_changed(client: TestClient) -> None:
+    first = client.get("/static/main.js")
+    again = client.get("/static/main.js", headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["cache-control"] == again.headers["cache-control"] == "no-cache"
+    assert again.status_code == 304
+
+
 def test_the_documentation_needs_no_other_host(client: TestClient) -> None:
     page = client.get("/docs")
 

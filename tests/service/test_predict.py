@@ -247,3 +247,15 @@ def test_the_log_tells_nothing_of_the_picture(
     assert (line["route"], line["status"], line["faces"]) == ("/predict", 200, 1)
     for secret in ("anna", "max_faces", "holiday"):
         assert secret not in "".join(lines)
+
+
+def test_the_readme_shows_the_real_answer(client: TestClient, photo: bytes) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = json.loads(readme.split("```json\n")[1].split("```")[0])
+    answer = predict(client, photo)
+    assert set(shown) == set(answer)
+    assert set(shown["timing_ms"]) == set(answer["timing_ms"])
+    assert (shown["image"], shown["model"]) == (answer["image"], answer["model"])
+    (face,), (shown_face,) = answer["faces"], shown["faces"]
+    assert face["emotion"] == pytest.approx(shown_face["emotion"], abs=0.01)
+    assert overlap(face["box"], shown_face["box"]) > 0.95

@@ -294,10 +294,6 @@ def test_metrics_name_the_route_and_the_model(client: TestClient) -> None:
     assert f'mien_model_info{{name="expression",sha256="{"ab" * 32}",version="1.2.3"}} 1.0' in lines
 
 
-def test_the_root_leads_to_the_documentation(client: TestClient) -> None:
-    assert client.get("/", follow_redirects=False).headers["location"] == "docs"
-
-
 def test_the_answers_are_what_the_document_says(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     schema = document["components"]["schemas"]["Prediction"]
