@@ -7,7 +7,7 @@ CONFIG ?= expression_0_1
 RELEASE ?= models/expression-0.1.0
 BIN := .venv-dev/bin
 
-.PHONY: serve test check train bench clean
+.PHONY: serve test test-browser check train bench clean
 .DELETE_ON_ERROR:
 
 serve: .venv/.ready
@@ -15,6 +15,13 @@ serve: .venv/.ready
 
 test: .venv-dev/.ready
 	$(BIN)/python -m pytest
+
+test-browser: .venv-dev/.ready node_modules/axe-core/axe.min.js
+	$(BIN)/python -m pytest tests/browser
+
+# Checks accessibility; only tests use it.
+node_modules/axe-core/axe.min.js:
+	npm install --no-save --no-package-lock --no-audit --no-fund axe-core@4.14.1
 
 check: .venv-dev/.ready
 	$(BIN)/ruff check
@@ -34,7 +41,7 @@ bench: .venv-dev/.ready
 	$(BIN)/python -m benchmarks.accuracy --data data/fer2013.npz
 
 clean:
-	rm -rf .venv .venv-dev .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage mien.egg-info
+	rm -rf .venv .venv-dev .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage mien.egg-info node_modules
 
 # The runtime alone: no TensorFlow, no test tools.
 .venv/.ready: PACKAGES = --editable .

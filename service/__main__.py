@@ -1,8 +1,7 @@
-"""The command line: `mien serve` and `mien predict FILE...`."""
+"""The command line: `mien serve` and `mien predict PATH...`."""
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from service import __version__
-from service.app import load_pipeline
 from service.errors import ServiceError
-from service.metrics import Metrics
-from service.schemas import Prediction
+from service.predict import Job, predict
 from service.server import serve
 from service.settings import Settings
 
@@ -31,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         if options.command == "predict":
-            return asyncio.run(_predict(settings, options.files))
+            return asyncio.run(predict(settings, _job(options)))
         return serve(settings)
     except (OSError, ServiceError) as error:
         print(f"mien: {error}", file=sys.stderr)
@@ -50,27 +47,33 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="address to listen on (MIEN_HOST)")
     serve.add_argument("--port", help="port to listen on (MIEN_PORT)")
     serve.add_argument("--workers", help="server processes (MIEN_WORKERS)")
-    predict = commands.add_parser("predict", help="print one line of JSON for each image file")
-    predict.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    predict = commands.add_parser(
+        "predict", help="print one line of JSON for each image in files, folders and globs"
+    )
+    predict.add_argument("paths", nargs="+", metavar="PATH")
+    predict.add_argument("--csv", action="store_true", help="one row a face instead")
+    predict.add_argument(
+        "--overlay", type=Path, metavar="DIR", help="write each image there with boxes and labels"
+    )
+    predict.add_argument(
+        "--rotate", action="store_true", help="look at photos that lie on a side too"
+    )
+    predict.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="I/N", help="only the I-th of N parts"
+    )
     return parser
 
 
-async def _predict(settings: Settings, files: Sequence[Path]) -> int:
-    """One line of JSON a file; what fails is told on stderr, and the rest is still done."""
-    status = 0
-    async with load_pipeline(settings, Metrics(version=__version__)) as (pipeline, models):
-        for file in files:
-            try:
-                analysis = await pipeline.analyze(await asyncio.to_thread(file.read_bytes))
-            except (OSError, ServiceError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                print(f"mien: {file}: {reason}", file=sys.stderr)
-                status = 1
-                continue
-            prediction = Prediction.of(analysis, pipeline.labels, models.expression, "")
-            found = prediction.model_dump(exclude={"request_id"})
-            print(json.dumps({"file": str(file), **found}), flush=True)
-    return status
+def _job(options: argparse.Namespace) -> Job:
+    return Job(options.paths, options.csv, options.overlay, options.rotate, options.shard)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """The i-th of n parts, from 1, as it is written on the command line: I/N."""
+    index, _, shards = text.partition("/")
+    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, found {text!r}")
+    return int(index), int(shards)
 
 
 if __name__ == "__main__":

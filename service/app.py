@@ -17,25 +17,34 @@ from starlette.staticfiles import StaticFiles
 
 from service import __version__, openapi
 from service.admission import Admission
+from service.analysis import Probabilities
 from service.batcher import MicroBatcher
 from service.classifier import ExpressionClassifier
 from service.cpus import available_cpus
 from service.detector import FaceDetector
 from service.errors import ModelError, ServiceError
+from service.explainer import ExpressionExplainer
 from service.images import ImageLimits
 from service.logs import Exchange, ExchangeMiddleware
 from service.metrics import Metrics
-from service.pipeline import Crop, ExpressionPipeline, Probabilities
+from service.pipeline import Crop, ExpressionPipeline
 from service.routes import Pipeline, Service, router
 from service.schemas import ModelReport, Models, Problem
-from service.session import GRAPH, Session, load_session
+from service.session import GRAPHS, Session, load_session
 from service.settings import Settings
 from service.uploads import UploadLimits
 
 STATIC = Path(__file__).parent / "static"
 
-# Swagger UI sets style attributes and draws its icons from data: URLs.
-_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+# Nothing inline and nothing from elsewhere; pictures that people chose have blob: URLs.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+# Swagger UI sets style attributes, draws its icons from data: URLs, and answers from blob: URLs.
+_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:"
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +59,12 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
     Raises `ModelError` when a model directory is unusable.
     """
     threads = settings.threads or max(1, available_cpus() // settings.workers)
-    expression = load_session(settings.models_dir / settings.expression_model)
-    detector = load_session(settings.models_dir / settings.detector_model)
+    expression = load_session(
+        settings.models_dir / settings.expression_model, precision=settings.precision
+    )
+    detector = load_session(
+        settings.models_dir / settings.detector_model, precision=settings.precision
+    )
     classifier = ExpressionClassifier(expression)
 
     def classify(crops: list[Crop]) -> list[Probabilities]:
@@ -69,6 +82,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
         pipeline = ExpressionPipeline(
             FaceDetector(detector),
             classifier,
+            ExpressionExplainer(expression, max_batch_size=settings.max_batch_size),
             batcher,
             executor,
             ImageLimits(max_pixels=settings.max_pixels),
@@ -102,8 +116,9 @@ def create_app(
         try:
             async with load(settings, metrics) as (pipeline, models):
                 for model in (models.expression, models.detector):
-                    metrics.model_loaded(model.name, model.version, model.files[GRAPH])
-                    fields = {"model": model.name, "version": model.version}
+                    graph = GRAPHS[model.precision]
+                    metrics.model_loaded(model.name, model.version, model.files[graph])
+                    fields = {"model": model.name, "version": model.version, "graph": graph}
                     logger.info("loaded", extra={"fields": fields})
                 yield {
                     "service": Service(pipeline, models, door, metrics, limits, settings.deadline_s)
@@ -125,6 +140,7 @@ def create_app(
             ServiceError: _on_service_error,
             HTTPException: _on_http_exception,
         },
+        # The spans of the framework would hold paths and query strings.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(
@@ -134,8 +150,9 @@ def create_app(
         leaving=lambda: door.draining,
     )
     app.include_router(router)
+    app.add_api_route("/", _page, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", _Static(directory=STATIC))
     return app
 
 
@@ -145,9 +162,29 @@ def _report(session: Session) -> ModelReport:
         name=config.name,
         version=config.version,
         labels=config.labels,
+        precision=session.precision,
+        uncertain_below=config.uncertain_below,
         files=config.files,
         metrics=session.metrics,
     )
+
+
+class _Static(StaticFiles):
+    """Browsers ask each time whether a file changed, so that none mixes those of two versions."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+async def _page() -> Response:
+    headers = {
+        "Content-Security-Policy": _PAGE_POLICY,
+        "Permissions-Policy": "camera=(self)",
+        "Cache-Control": "no-cache",
+    }
+    return FileResponse(STATIC / "index.html", headers=headers)
 
 
 async def _docs() -> Response:

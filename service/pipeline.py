@@ -2,25 +2,37 @@
 
 decode -> detect -> crop      one job on a worker thread
 queue -> inference            one batcher entry per face
+
+An explanation is one job to its end, so that no more photos are in memory than threads at work:
+
+decode -> detect -> crop -> inference with maps -> draw
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.analysis import (
+    Analysis,
+    ExplainedAnalysis,
+    FaceExpression,
+    Probabilities,
+    Timing,
+)
 from service.batcher import Answer, MicroBatcher
-from service.faces import Face, Framing, crop_face, crop_whole
+from service.explainer import Heat
+from service.faces import Face, Frame, Framing, crop_face, crop_whole, frame_whole
 from service.images import ImageLimits, Photo, decode_image, to_gray
 from service.metrics import Metrics
+from service.overlay import Mark, draw_overlay
 
 Crop = NDArray[np.uint8]
-Probabilities = NDArray[np.float32]
 
 
 class Detector(Protocol):
@@ -29,7 +41,12 @@ class Detector(Protocol):
     @property
     def framing(self) -> Framing: ...
     def detect(
-        self, image: NDArray[np.uint8], *, min_face_size: float = 20.0, max_faces: int = 100
+        self,
+        image: NDArray[np.uint8],
+        *,
+        min_face_size: float = 20.0,
+        max_faces: int = 100,
+        rotate: bool = False,
     ) -> list[Face]: ...
 
 
@@ -38,49 +55,16 @@ class Classifier(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]: ...
+    @property
+    def uncertain_below(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where the time of one image went, in seconds. A step that it did not need took 0.
+class Explainer(Protocol):
+    """What tells why; `service.explainer.ExpressionExplainer` is one."""
 
-    `detect` is finding the faces and cutting them out. `queue` is all waiting, for a thread and
-    for a batch, and `inference` the run of that batch: of the face that was answered last.
-    """
-
-    decode: float
-    detect: float
-    queue: float
-    inference: float
-    total: float
-
-    def stages(self) -> dict[str, float]:
-        """The steps that this image needed."""
-        stages = {
-            "decode": self.decode,
-            "detect": self.detect,
-            "queue": self.queue,
-            "inference": self.inference,
-        }
-        return {stage: seconds for stage, seconds in stages.items() if seconds}
-
-
-@dataclass(frozen=True, slots=True)
-class FaceExpression:
-    """One face, None if the whole image was taken as one, and (7,) probabilities."""
-
-    face: Face | None
-    probabilities: Probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What was found in an image of `width` x `height` upright pixels, the largest face first."""
-
-    width: int
-    height: int
-    faces: tuple[FaceExpression, ...]
-    timing: Timing
+    def explain(
+        self, crops: Sequence[Crop], frames: Sequence[Frame], label: str | None = None
+    ) -> tuple[list[Probabilities], list[Heat]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +91,7 @@ class ExpressionPipeline:
         self,
         detector: Detector,
         classifier: Classifier,
+        explainer: Explainer,
         batcher: MicroBatcher[Crop, Probabilities],
         executor: Executor,
         limits: ImageLimits,
@@ -114,6 +99,8 @@ class ExpressionPipeline:
     ) -> None:
         self._detector = detector
         self._labels = classifier.labels
+        self._uncertain_below = classifier.uncertain_below
+        self._explainer = explainer
         self._batcher = batcher
         self._executor = executor
         self._limits = limits
@@ -136,6 +123,7 @@ class ExpressionPipeline:
         detect: bool = True,
         max_faces: int = 100,
         min_face_size: float = 20.0,
+        rotate: bool = False,
     ) -> Analysis:
         """Find the faces in an encoded image, or take all of it as one, and read each expression.
 
@@ -144,7 +132,7 @@ class ExpressionPipeline:
         """
         arrived = time.perf_counter()
         prepared = await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._prepare, data, detect, max_faces, min_face_size
+            self._executor, self._prepare, data, detect, max_faces, min_face_size, rotate
         )
         answers = await self._classify(prepared.crops)
         # The face that was answered last.
@@ -158,39 +146,91 @@ class ExpressionPipeline:
             inference=run_s,
             total=time.perf_counter() - arrived,
         )
-        faces = tuple(
-            FaceExpression(face, answer.result)
-            for face, answer in zip(prepared.faces, answers, strict=True)
-        )
-        self._metrics.image_analysed(timing.stages(), map(self._dominant, faces))
-        return Analysis(prepared.width, prepared.height, faces, timing)
+        analysis = self._analysis(prepared, [answer.result for answer in answers], timing)
+        self._count(analysis)
+        return analysis
+
+    async def explain(
+        self,
+        data: bytes,
+        *,
+        detect: bool = True,
+        max_faces: int = 100,
+        min_face_size: float = 20.0,
+        rotate: bool = False,
+        label: str | None = None,
+        draw: bool = False,
+        boxes: bool = True,
+    ) -> ExplainedAnalysis:
+        """The same, and where each face spoke for `label`, or for its own strongest expression.
+
+        `draw`: with a picture of it, and in that with `boxes` and captions. Raises what
+        `decode_image` and `Explainer.explain` raise, and may be cancelled like `analyze`.
+        """
+        arrived = time.perf_counter()
+
+        def work() -> ExplainedAnalysis:
+            photo, prepared = self._see(data, detect, max_faces, min_face_size, rotate)
+            frames = [self._frame(face, photo) for face in prepared.faces]
+            rows, heats = self._explainer.explain(prepared.crops, frames, label)
+            heats = [
+                replace(heat, values=np.rot90(heat.values, -face.turns)) if face else heat
+                for face, heat in zip(prepared.faces, heats, strict=True)
+            ]
+            read = time.perf_counter()
+            picture = None
+            if draw:
+                picture = draw_overlay(photo, self._marks(prepared, rows, heats), boxes=boxes)
+            ended = time.perf_counter()
+            timing = Timing(
+                decode=prepared.decoded - prepared.started,
+                detect=prepared.detected - prepared.decoded,
+                queue=prepared.started - arrived,
+                inference=read - prepared.detected if heats else 0.0,
+                draw=ended - read if draw else 0.0,
+                total=ended - arrived,
+            )
+            return ExplainedAnalysis(self._analysis(prepared, rows, timing), heats, picture)
+
+        explained = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        self._count(explained.analysis)
+        return explained
 
     def _prepare(
-        self, data: bytes, detect: bool, max_faces: int, min_face_size: float
+        self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool
     ) -> _Prepared:
-        """Everything up to the crops, on one thread: each hand-over costs about 0.1 ms."""
+        """Everything up to the crops, on one thread: each hand-over costs about 0.1 ms.
+
+        The photo is given up here: many may wait for their batch.
+        """
+        return self._see(data, detect, max_faces, min_face_size, rotate)[1]
+
+    def _see(
+        self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool
+    ) -> tuple[Photo, _Prepared]:
         started = time.perf_counter()
         photo = decode_image(data, self._limits)
         faces: Sequence[Face | None]
         if detect:
             decoded = time.perf_counter()
-            faces, crops = self._find(photo, max_faces, min_face_size)
+            faces, crops = self._find(photo, max_faces, min_face_size, rotate)
             detected = time.perf_counter()
         else:
             faces, crops = [None], [crop_whole(to_gray(photo.pixels))]
             decoded = detected = time.perf_counter()
-        return _Prepared(photo.width, photo.height, faces, crops, started, decoded, detected)
+        return photo, _Prepared(photo.width, photo.height, faces, crops, started, decoded, detected)
 
     def _find(
-        self, photo: Photo, max_faces: int, min_face_size: float
+        self, photo: Photo, max_faces: int, min_face_size: float, rotate: bool
     ) -> tuple[list[Face], list[Crop]]:
         found = self._detector.detect(
-            photo.pixels, min_face_size=min_face_size / max(photo.scale), max_faces=max_faces
+            photo.pixels,
+            min_face_size=min_face_size / max(photo.scale),
+            max_faces=max_faces,
+            rotate=rotate,
         )
-        if not found:
-            return [], []
-        gray = to_gray(photo.pixels)
-        crops = [crop_face(gray, face.box, self._detector.framing) for face in found]
+        framing = self._detector.framing
+        crops = [crop_face(photo.pixels, face.box, framing, turns=face.turns) for face in found]
         return [_at_full_size(face, photo) for face in found], crops
 
     async def _classify(self, crops: list[Crop]) -> list[Answer[Probabilities]]:
@@ -204,6 +244,31 @@ class ExpressionPipeline:
             for future in queued:
                 future.cancel()
 
+    def _frame(self, face: Face | None, photo: Photo) -> Frame:
+        """What of the full picture became the crop."""
+        if face is None:
+            return frame_whole(photo.height, photo.width)
+        return self._detector.framing.frame(face.box, face.turns)
+
+    def _marks(
+        self, prepared: _Prepared, rows: list[Probabilities], heats: list[Heat]
+    ) -> list[Mark]:
+        return [
+            Mark(heat, face.box if face else None, float(row[self._labels.index(heat.label)]))
+            for face, row, heat in zip(prepared.faces, rows, heats, strict=True)
+        ]
+
+    def _analysis(self, prepared: _Prepared, rows: list[Probabilities], timing: Timing) -> Analysis:
+        faces = tuple(
+            FaceExpression(face, row, float(row.max()) < self._uncertain_below)
+            for face, row in zip(prepared.faces, rows, strict=True)
+        )
+        return Analysis(prepared.width, prepared.height, faces, timing)
+
+    def _count(self, analysis: Analysis) -> None:
+        strongest = map(self._dominant, analysis.faces)
+        self._metrics.image_analysed(analysis.timing.stages(), strongest)
+
     def _dominant(self, face: FaceExpression) -> tuple[str, float]:
         index = int(face.probabilities.argmax())
         return self._labels[index], float(face.probabilities[index])
@@ -212,4 +277,4 @@ class ExpressionPipeline:
 def _at_full_size(face: Face, photo: Photo) -> Face:
     """The face in pixels of the full picture."""
     scale = np.asarray(photo.scale, np.float32)
-    return Face(face.box * np.tile(scale, 2), face.landmarks * scale, face.score)
+    return Face(face.box * np.tile(scale, 2), face.landmarks * scale, face.score, face.turns)

@@ -10,10 +10,12 @@ from typing import Protocol, cast
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service import openapi
+from service.accept import prefers
 from service.admission import Admission
+from service.analysis import Analysis, ExplainedAnalysis
 from service.errors import (
     BadRequest,
     BodyTimeout,
@@ -33,14 +35,15 @@ from service.errors import (
 )
 from service.logs import Exchange
 from service.metrics import Metrics
-from service.pipeline import Analysis
+from service.options import ExplainOptions, Options
 from service.schemas import (
     BatchPrediction,
+    Explanation,
     Health,
     Models,
-    Options,
     Prediction,
     Problem,
+    TimingMs,
 )
 from service.uploads import UploadLimits, read_image, read_images, while_connected
 
@@ -51,6 +54,8 @@ _IMAGE_PROBLEMS = (
     *(UnsupportedMediaType, InvalidParameter, ServiceError, InferenceFailed),
     *(Overloaded, Draining, DeadlineExceeded),
 )
+
+JSON, PICTURE = "application/json", "image/png"
 
 router = APIRouter()
 
@@ -63,8 +68,26 @@ class Pipeline(Protocol):
     @property
     def healthy(self) -> bool: ...
     async def analyze(
-        self, data: bytes, *, detect: bool = ..., max_faces: int = ..., min_face_size: float = ...
+        self,
+        data: bytes,
+        *,
+        detect: bool = ...,
+        max_faces: int = ...,
+        min_face_size: float = ...,
+        rotate: bool = ...,
     ) -> Analysis: ...
+    async def explain(
+        self,
+        data: bytes,
+        *,
+        detect: bool = ...,
+        max_faces: int = ...,
+        min_face_size: float = ...,
+        rotate: bool = ...,
+        label: str | None = ...,
+        draw: bool = ...,
+        boxes: bool = ...,
+    ) -> ExplainedAnalysis: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +106,7 @@ class Service:
     "/predict",
     summary="Faces and expressions of one image",
     response_model=Prediction,
-    responses=openapi.prediction(openapi.PREDICTION) | openapi.problems(*_IMAGE_PROBLEMS),
+    responses=openapi.answer(openapi.PREDICTION) | openapi.problems(*_IMAGE_PROBLEMS),
     openapi_extra=openapi.image_request(),
 )
 async def predict(request: Request) -> Response:
@@ -105,7 +128,7 @@ async def predict(request: Request) -> Response:
     "/predict/batch",
     summary="Faces and expressions of several images",
     response_model=BatchPrediction,
-    responses=openapi.problems(*_IMAGE_PROBLEMS, TooManyImages),
+    responses=openapi.answer(openapi.BATCH) | openapi.problems(*_IMAGE_PROBLEMS, TooManyImages),
     openapi_extra=openapi.images_request(),
 )
 async def predict_batch(request: Request) -> Response:
@@ -132,13 +155,66 @@ async def predict_batch(request: Request) -> Response:
     return _answer(BatchPrediction(results=results, request_id=exchange.request_id))
 
 
-@router.get("/model", summary="What is loaded", response_model=Models)
+@router.post(
+    "/explain",
+    summary="Where a face shows its expression",
+    response_model=Explanation,
+    responses=openapi.explanation() | openapi.problems(*_IMAGE_PROBLEMS),
+    openapi_extra=openapi.image_request(ExplainOptions),
+)
+async def explain(request: Request) -> Response:
+    """What /predict answers, and for each face a map of what spoke for an expression (Grad-CAM).
+
+    With `Accept: image/png` the answer is the photo with the maps, boxes and captions drawn over
+    it, its longest side at most 1024 pixels. With anything else in that header it is JSON.
+    """
+    service, exchange = _service(request), _exchange(request)
+    draw = prefers(request.headers.get("accept", ""), PICTURE, JSON)
+    async with _admitted(service):
+        options = ExplainOptions.of(request.query_params)
+        options.check(service.pipeline.labels)
+        image = await read_image(request, service.limits)
+        exchange.image_bytes = len(image)
+        async with while_connected(request):
+            explained = await service.pipeline.explain(
+                image,
+                detect=options.detect,
+                max_faces=options.max_faces,
+                min_face_size=options.min_face_size,
+                rotate=options.rotate,
+                label=options.label,
+                draw=draw,
+                boxes=options.boxes,
+            )
+    _note(exchange, explained.analysis)
+    if explained.picture is not None:
+        return Response(explained.picture, media_type=PICTURE, headers={"Vary": "Accept"})
+    answer = _answer(
+        Explanation.of(
+            explained, service.pipeline.labels, service.models.expression, exchange.request_id
+        )
+    )
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+@router.get(
+    "/model",
+    summary="What is loaded",
+    response_model=Models,
+    responses=openapi.answer(openapi.MODELS),
+)
 async def model(request: Request) -> Response:
     """Name, version, labels, checksums and measured figures of each loaded model."""
     return _answer(_service(request).models)
 
 
-@router.get("/health/live", summary="Liveness", response_model=Health)
+@router.get(
+    "/health/live",
+    summary="Liveness",
+    response_model=Health,
+    responses=openapi.answer({"status": "live"}),
+)
 async def live() -> Response:
     """The process answers. To be restarted when it does not."""
     return _answer(Health(status="live"))
@@ -148,7 +224,7 @@ async def live() -> Response:
     "/health/ready",
     summary="Readiness",
     response_model=Health,
-    responses=openapi.problems(NotReady, Draining),
+    responses=openapi.answer({"status": "ready"}) | openapi.problems(NotReady, Draining),
 )
 async def ready(request: Request) -> Response:
     """Models are loaded, checked and warm, the workers run, and the process is not going away."""
@@ -163,19 +239,13 @@ async def ready(request: Request) -> Response:
 @router.get(
     "/metrics",
     summary="Metrics for Prometheus",
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=openapi.metrics(),
     response_class=Response,
 )
 async def metrics(request: Request) -> Response:
     """The text format that Prometheus scrapes."""
     text, content_type = _service(request).metrics.render()
     return Response(text, headers={"Content-Type": content_type})
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> Response:
-    """The way to the documentation."""
-    return RedirectResponse("docs")
 
 
 def _service(request: Request) -> Service:
@@ -209,6 +279,7 @@ async def _analyze(service: Service, image: bytes, options: Options) -> Analysis
         detect=options.detect,
         max_faces=options.max_faces,
         min_face_size=options.min_face_size,
+        rotate=options.rotate,
     )
 
 
@@ -216,9 +287,16 @@ def _prediction(service: Service, exchange: Exchange, analysis: Analysis) -> Pre
     prediction = Prediction.of(
         analysis, service.pipeline.labels, service.models.expression, exchange.request_id
     )
-    exchange.faces = (exchange.faces or 0) + len(prediction.faces)
-    exchange.add_timing(prediction.timing_ms.model_dump())
+    _note(exchange, analysis)
     return prediction
+
+
+def _note(exchange: Exchange, analysis: Analysis) -> None:
+    """What the log tells of an image."""
+    exchange.faces = (exchange.faces or 0) + len(analysis.faces)
+    exchange.add_timing(TimingMs.of(analysis.timing).model_dump())
+    if analysis.timing.draw:
+        exchange.add_timing({"draw": 1000 * analysis.timing.draw})
 
 
 def _problem(service: Service, exchange: Exchange, error: BaseException) -> Problem:
@@ -235,4 +313,4 @@ def _problem(service: Service, exchange: Exchange, error: BaseException) -> Prob
 
 
 def _answer(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), media_type="application/json")
+    return Response(model.model_dump_json(), media_type=JSON)

@@ -1,13 +1,15 @@
 """What goes over the wire: the models of every JSON answer, made from what the pipeline found."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from service.errors import InvalidParameter, ServiceError
+from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Timing
+from service.errors import ServiceError
+from service.explainer import Heat
 from service.faces import Face
-from service.pipeline import Analysis, FaceExpression, Timing
+from service.session import Precision
 
 Point = tuple[float, float]
 
@@ -16,38 +18,6 @@ class Wire(BaseModel):
     """The common ground of all answers: made once, never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Options(BaseModel):
-    """The query string of an image request; a name that is not here is an error, not ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    detect: bool = Field(
-        default=True,
-        description="Look for faces; false takes the whole image as one face crop.",
-    )
-    max_faces: int = Field(
-        default=100,
-        ge=1,
-        le=1000,
-        description="Most faces in the answer, the largest first.",
-    )
-    min_face_size: float = Field(
-        default=20.0,
-        ge=1.0,
-        le=10_000.0,
-        description="Smallest face that counts, in pixels of its longer side.",
-    )
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> Self:
-        """Raises `InvalidParameter`, naming each parameter that is wrong."""
-        try:
-            return cls.model_validate(query)
-        except ValidationError as error:
-            faults = (f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-            raise InvalidParameter("; ".join(faults)) from None
 
 
 class Box(Wire):
@@ -79,6 +49,7 @@ class FacePrediction(Wire):
     landmarks: Landmarks | None = Field(description="Null when no detector ran.")
     dominant_emotion: str = Field(description="The label with the largest probability.")
     confidence: float = Field(ge=0, le=1, description="The largest probability.")
+    uncertain: bool = Field(description="Whether the confidence is below the model's threshold.")
     emotion: dict[str, float] = Field(description="Probability of each label; they sum to 1.")
 
     @classmethod
@@ -94,8 +65,40 @@ class FacePrediction(Wire):
             landmarks=None if face is None else _landmarks(face),
             dominant_emotion=labels[probabilities.index(confidence)],
             confidence=confidence,
+            uncertain=found.uncertain,
             emotion=dict(zip(labels, probabilities, strict=True)),
         )
+
+
+class HeatMap(Wire):
+    """Where a face spoke for an expression."""
+
+    label: str = Field(alias="class", description="The expression that is explained.")
+    frame: Box = Field(description="What the map covers; it may reach out of the image.")
+    size: tuple[int, int] = Field(description="Rows and columns of `values`.")
+    values: list[list[float]] = Field(
+        description="Row by row: 1 where most spoke for the expression, 0 where nothing did. "
+        "All are 0 if nothing in the face spoke for it."
+    )
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
+    @classmethod
+    def of(cls, heat: Heat) -> Self:
+        left, top, side = (round(value, 2) for value in heat.frame)
+        height, width = heat.values.shape
+        return cls(
+            label=heat.label,
+            frame=Box(x=left, y=top, w=side, h=side),
+            size=(height, width),
+            values=[[round(value, 4) for value in row] for row in heat.values.tolist()],
+        )
+
+
+class ExplainedFace(FacePrediction):
+    """One face, the expression it shows, and where it shows it."""
+
+    heat: HeatMap
 
 
 class ImageSize(Wire):
@@ -132,27 +135,54 @@ class TimingMs(Wire):
         )
 
 
-class Prediction(Wire):
-    """The faces of one image, the largest first, and the expression each one shows."""
+FaceType = TypeVar("FaceType", bound=FacePrediction)
 
-    faces: list[FacePrediction]
+
+class _Answer(Wire, Generic[FaceType]):
+    faces: list[FaceType]
     image: ImageSize
     model: ModelName
     timing_ms: TimingMs
     request_id: str
 
     @classmethod
-    def of(
-        cls, analysis: Analysis, labels: Sequence[str], model: ModelName, request_id: str
+    def _with(
+        cls, faces: list[FaceType], analysis: Analysis, model: ModelName, request_id: str
     ) -> Self:
-        whole = Box(x=0, y=0, w=analysis.width, h=analysis.height)
         return cls(
-            faces=[FacePrediction.of(found, labels, whole) for found in analysis.faces],
+            faces=faces,
             image=ImageSize(width=analysis.width, height=analysis.height),
             model=model,
             timing_ms=TimingMs.of(analysis.timing),
             request_id=request_id,
         )
+
+
+class Prediction(_Answer[FacePrediction]):
+    """The faces of one image, the largest first, and the expression each one shows."""
+
+    @classmethod
+    def of(
+        cls, analysis: Analysis, labels: Sequence[str], model: ModelName, request_id: str
+    ) -> Self:
+        whole = _whole(analysis)
+        faces = [FacePrediction.of(found, labels, whole) for found in analysis.faces]
+        return cls._with(faces, analysis, model, request_id)
+
+
+class Explanation(_Answer[ExplainedFace]):
+    """The same, and where each face shows the expression that is explained."""
+
+    @classmethod
+    def of(
+        cls, explained: ExplainedAnalysis, labels: Sequence[str], model: ModelName, request_id: str
+    ) -> Self:
+        analysis, whole = explained.analysis, _whole(explained.analysis)
+        faces = [
+            ExplainedFace(**dict(FacePrediction.of(found, labels, whole)), heat=HeatMap.of(heat))
+            for found, heat in zip(analysis.faces, explained.heats, strict=True)
+        ]
+        return cls._with(faces, analysis, model, request_id)
 
 
 class Problem(Wire):
@@ -192,6 +222,8 @@ class ModelReport(ModelName):
     """One loaded model, as its directory describes it."""
 
     labels: list[str] | None = Field(description="In the order of the model's output.")
+    precision: Precision = Field(description="Which of its graphs runs.")
+    uncertain_below: float | None = Field(description="Confidence below which a face is uncertain.")
     files: dict[str, str] = Field(description="SHA-256 of each file, checked at start.")
     metrics: dict[str, Any] = Field(description="Measured at release; each figure names its split.")
 
@@ -207,6 +239,11 @@ class Health(Wire):
     """The answer of a probe."""
 
     status: Literal["live", "ready"]
+
+
+def _whole(analysis: Analysis) -> Box:
+    """The box of an image that was taken as one face."""
+    return Box(x=0, y=0, w=analysis.width, h=analysis.height)
 
 
 def _box(face: Face) -> Box:

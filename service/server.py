@@ -141,6 +141,10 @@ class Supervisor:
         signal.set_wakeup_fd(wakeup.fileno())
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, lambda *_: None)  # its number arrives in `signals`
+        with signals, wakeup:
+            return self._watch(signals)
+
+    def _watch(self, signals: socket.socket) -> int:
         for _ in range(self.count):
             self._start()
         status = 0

@@ -15,11 +15,18 @@ import onnxruntime
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from service.cpus import has_vnni
 from service.errors import InferenceFailed, ModelError
 from service.faces import Framing
 
 GRAPH = "model.onnx"
 METRICS = "metrics.json"
+
+Precision = Literal["fp32", "int8"]  # what a graph computes with
+GRAPHS: dict[Precision, str] = {"fp32": GRAPH, "int8": "model.int8.onnx"}
+
+_ONLY_WHAT_IS_ASKED = onnxruntime.RunOptions()
+_ONLY_WHAT_IS_ASKED.only_execute_path_to_fetches = True
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # A file of this directory and of no other.
@@ -47,7 +54,11 @@ class DetectionConfig(_Strict):
 
     stride: PositiveInt  # pixels of the input to a cell of the outputs
     input_side: PositiveInt  # pixels of the longest side that images are brought to
+    fine_side: PositiveInt  # the same for large photos with none but small faces
+    small_face: Annotated[float, Field(gt=0, lt=1)]  # longer side of a box, in the image's longest
+    coarse_side: PositiveInt  # the same for photos in which nothing was found
     score_threshold: Annotated[float, Field(gt=0, lt=1)]
+    lone_threshold: Annotated[float, Field(gt=0, lt=1)]  # for the only face of a photo
     nms_iou: Annotated[float, Field(gt=0, lt=1)]
     framing: Framing
 
@@ -79,11 +90,11 @@ class ModelConfig(_Strict):
 
 
 class Runnable(Protocol):
-    """What detector and classifier need of a session."""
+    """What detector, classifier and explainer need of a session."""
 
     @property
     def config(self) -> ModelConfig: ...
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]: ...
+    def run(self, batch: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,29 +103,34 @@ class Session:
 
     config: ModelConfig
     directory: Path
+    precision: Precision
     metrics: dict[str, Any]  # metrics.json, {} if the model has none
     _graph: onnxruntime.InferenceSession
 
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The outputs for one batch, in the order of `config.outputs`.
+    def run(self, batch: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        """The named outputs for one batch; all of `config.outputs`, in order, if none is named.
 
-        The interpreter lock is free meanwhile. Raises `InferenceFailed`.
+        What only other outputs need is not computed. The interpreter lock is free meanwhile.
+        Raises `InferenceFailed`.
         """
         try:
-            outputs: list[NDArray[np.float32]] = self._graph.run(
-                self.config.outputs, {self.config.input.name: batch}
+            results: list[NDArray[np.float32]] = self._graph.run(
+                outputs or self.config.outputs, {self.config.input.name: batch}, _ONLY_WHAT_IS_ASKED
             )
         except Exception as error:
             model = f"{self.config.name} {self.config.version}"
             raise InferenceFailed(f"{model} failed on a batch of {batch.shape}.") from error
-        return outputs
+        return results
 
 
-def load_session(model_dir: Path, *, threads: int = 1) -> Session:
+def load_session(
+    model_dir: Path, *, precision: Precision | Literal["auto"] = "fp32", threads: int = 1
+) -> Session:
     """Load, check and warm the graph of a model directory.
 
-    `threads` work on one run. One is best where many runs go on at once: as many callers of `run`
-    as there are CPUs answer more than one caller with as many threads.
+    `precision` chooses among its graphs; "auto" takes int8 where the directory has it and the CPU
+    is made for it. `threads` work on one run. One is best where many runs go on at once: as many
+    callers of `run` as there are CPUs answer more than one caller with as many threads.
 
     Raises `ModelError`, which names the file and says what was expected and what was found.
     """
@@ -124,10 +140,17 @@ def load_session(model_dir: Path, *, threads: int = 1) -> Session:
         metrics = json.loads(contents.get(METRICS, b"{}"))
     except ValueError as error:
         raise ModelError(f"{model_dir / METRICS}: expected JSON, found {error}") from error
-    path = model_dir / GRAPH
-    graph = _load_graph(path, contents[GRAPH], threads)
+    if precision == "auto":
+        precision = "int8" if GRAPHS["int8"] in contents and has_vnni() else "fp32"
+    path = model_dir / GRAPHS[precision]
+    if path.name not in contents:
+        raise ModelError(
+            f"{path}: expected this graph, since {precision} was asked for, found only "
+            f"{', '.join(name for name in GRAPHS.values() if name in contents)}"
+        )
+    graph = _load_graph(path, contents[path.name], threads)
     _check_interface(path, graph, config)
-    session = Session(config, model_dir, metrics, graph)
+    session = Session(config, model_dir, precision, metrics, graph)
     _warm_up(path, session)
     return session
 

@@ -44,8 +44,12 @@ class Settings(BaseSettings):
         default="expression-0.1.0",
         description="Name of the expression model's directory.",
     )
+    precision: Literal["auto", "fp32", "int8"] = Field(
+        default="auto",
+        description="What the expression model computes with; auto is int8 on CPUs with VNNI.",
+    )
     detector_model: DirectoryName = Field(
-        default="face-detector-1.0.0",
+        default="face-detector-1.1.0",
         description="Name of the face detector's directory.",
     )
     max_body_bytes: int = Field(

@@ -60,7 +60,7 @@ class GatedRunner(Generic[Item, Result]):
 
 
 class FakeSession:
-    """A loaded graph that computes what a test says."""
+    """A loaded graph that computes what a test says: all of `config.outputs`, in order."""
 
     def __init__(
         self, config: ModelConfig, graph: Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
@@ -68,5 +68,6 @@ class FakeSession:
         self.config = config
         self._graph = graph
 
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return self._graph(batch)
+    def run(self, batch: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        results = dict(zip(self.config.outputs, self._graph(batch), strict=True))
+        return [results[name] for name in outputs or self.config.outputs]

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.admission import Admission
+from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Timing
 from service.app import create_app
 from service.errors import ServiceError, UndecodableImage
-from service.faces import Face
+from service.explainer import Heat
+from service.faces import Face, Frame
 from service.metrics import Metrics
-from service.pipeline import Analysis, FaceExpression, Timing
 from service.routes import Pipeline
 from service.schemas import ModelReport, Models
 from service.settings import Settings
@@ -28,6 +30,8 @@ FACE = Face(
     score=0.97,
 )
 PROBABILITIES = np.array([0.01, 0.02, 0.03, 0.9, 0.01, 0.02, 0.01], np.float32)
+HEAT = np.array([[0, 0.25, 1], [0.123456, 0, 0]], np.float32)
+PICTURE = b"a picture"
 TIMING = Timing(decode=0.002, detect=0.005, queue=0.0001, inference=0.0009, total=0.0088)
 
 MODELS = Models(
@@ -35,6 +39,8 @@ MODELS = Models(
         name="expression",
         version="1.2.3",
         labels=list(LABELS),
+        precision="fp32",
+        uncertain_below=0.5,
         files={"model.onnx": "ab" * 32},
         metrics={"PrivateTest": {"accuracy": 0.7}},
     ),
@@ -42,6 +48,8 @@ MODELS = Models(
         name="face-detector",
         version="4.5.6",
         labels=None,
+        precision="fp32",
+        uncertain_below=None,
         files={"model.onnx": "cd" * 32},
         metrics={},
     ),
@@ -66,9 +74,16 @@ class FakePipeline:
         self.cancelled = threading.Semaphore(0)
 
     async def analyze(
-        self, data: bytes, *, detect: bool = True, max_faces: int = 100, min_face_size: float = 20.0
+        self,
+        data: bytes,
+        *,
+        detect: bool = True,
+        max_faces: int = 100,
+        min_face_size: float = 20.0,
+        rotate: bool = False,
     ) -> Analysis:
-        self.calls.append({"detect": detect, "max_faces": max_faces, "size": min_face_size})
+        options = {"detect": detect, "max_faces": max_faces, "size": min_face_size}
+        self.calls.append({**options, "rotate": rotate})
         if data == b"broken":
             raise UndecodableImage("This is no image.")
         if data == b"fail" and self.error is not None:
@@ -82,8 +97,29 @@ class FakePipeline:
             except asyncio.CancelledError:
                 self.cancelled.release()
                 raise
-        face = FaceExpression(FACE if detect else None, PROBABILITIES)
+        face = FaceExpression(FACE if detect else None, PROBABILITIES, uncertain=False)
         return Analysis(width=64, height=48, faces=(face,), timing=TIMING)
+
+    async def explain(
+        self,
+        data: bytes,
+        *,
+        detect: bool = True,
+        max_faces: int = 100,
+        min_face_size: float = 20.0,
+        rotate: bool = False,
+        label: str | None = None,
+        draw: bool = False,
+        boxes: bool = True,
+    ) -> ExplainedAnalysis:
+        analysis = await self.analyze(
+            data, detect=detect, max_faces=max_faces, min_face_size=min_face_size, rotate=rotate
+        )
+        self.calls[-1] |= {"label": label, "draw": draw, "boxes": boxes}
+        heat = Heat(label or "happy", Frame(-4.0, 12.346, 50.0), HEAT)
+        if draw:
+            analysis = replace(analysis, timing=replace(TIMING, draw=0.004))
+        return ExplainedAnalysis(analysis, [heat], PICTURE if draw else None)
 
 
 def application(

@@ -21,7 +21,10 @@ def weights(width: int) -> NDArray[np.float32]:
 
 
 def classifier(
-    width: int = len(LABELS), dtype: int = TensorProto.UINT8, input_name: str = "image"
+    width: int = len(LABELS),
+    dtype: int = TensorProto.UINT8,
+    input_name: str = "image",
+    scale: float = 1.0,
 ) -> onnx.ModelProto:
     """[N, 48, 48] -> float32 logits [N, width], a linear map of the pixels."""
     nodes = [
@@ -34,7 +37,7 @@ def classifier(
         "classifier",
         [helper.make_tensor_value_info(input_name, dtype, ["N", SIZE, SIZE])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", "K"])],
-        [numpy_helper.from_array(weights(width), "weights")],
+        [numpy_helper.from_array(weights(width) * np.float32(scale), "weights")],
     )
     return _model(graph)
 
@@ -121,7 +124,7 @@ def config(**changes: Any) -> dict[str, Any]:
         },
         "outputs": ["logits"],
         "temperature": 1.0,
-        "uncertain_below": None,
+        "uncertain_below": 0.5,
         "opset": 17,
         "detection": None,
         "files": {},

@@ -29,6 +29,10 @@ def test_it_knows_the_labels_of_its_model_in_order() -> None:
     assert answering([[0] * 7]).labels == tuple(graphs.LABELS)
 
 
+def test_it_knows_below_which_confidence_an_answer_is_uncertain() -> None:
+    assert answering([[0] * 7]).uncertain_below == 0.5
+
+
 def test_probabilities_are_the_softmax_of_the_logits() -> None:
     probabilities = answering([[0, 0, 0, np.log(3), 0, 0, 0], [0] * 7]).predict(CROP)
     assert probabilities.dtype == np.float32
@@ -62,10 +66,12 @@ def test_numbers_that_are_not_finite_are_a_failure(value: float) -> None:
         answering([[0.0] * 6 + [value]]).predict(CROP)
 
 
-@pytest.mark.parametrize("missing", [config(temperature=None), config(labels=None)])
-def test_a_model_that_is_no_classifier_is_refused(missing: ModelConfig) -> None:
-    with pytest.raises(ModelError, match="expected labels and a temperature, found"):
-        ExpressionClassifier(FakeSession(missing, lambda _: []))
+@pytest.mark.parametrize(
+    "missing", [{"labels": None}, {"temperature": None}, {"uncertain_below": None}]
+)
+def test_a_model_that_is_no_classifier_is_refused(missing: dict[str, None]) -> None:
+    with pytest.raises(ModelError, match=r"labels, temperature and uncertain_below, found .*None"):
+        ExpressionClassifier(FakeSession(config(**missing), lambda _: []))
 
 
 def test_a_crop_gets_the_same_answer_alone_and_in_a_batch(tmp_path: Path) -> None:

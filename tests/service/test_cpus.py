@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cpus import available_cpus
+from service.cpus import available_cpus, has_vnni
 
 AFFINITY = len(os.sched_getaffinity(0))
 
@@ -86,3 +86,22 @@ def test_the_smallest_of_nested_quotas_counts(tmp_path: Path) -> None:
     files = v2("1000000 100000", path="/pod/box", directory="pod/box/")
     write(tmp_path, files | v2("10000 100000", path="/pod/box", directory="pod/"))
     assert available_cpus(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu sse2 avx2 avx512f avx512_vnni", True),
+        ("fpu sse2 avx2 avx_vnni", True),
+        ("fpu sse2 avx2 avx512f avx512_vnni_of_another_name", False),
+        ("", False),
+    ],
+)
+def test_vnni_is_read_from_the_cpus_flags(tmp_path: Path, flags: str, expected: bool) -> None:
+    cpu = f"processor\t: 0\nbugs\t\t: avx_vnni\nflags\t\t: {flags}\n\n"
+    assert has_vnni(write(tmp_path, {"proc/cpuinfo": cpu * 2})) is expected
+
+
+def test_a_cpu_that_lists_no_flags_has_no_vnni(tmp_path: Path) -> None:
+    assert not has_vnni(tmp_path)
+    assert not has_vnni(write(tmp_path, {"proc/cpuinfo": "Features\t: fp asimd asimddp\n"}))

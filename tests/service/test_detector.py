@@ -14,7 +14,7 @@ from PIL import Image
 
 from service.detector import OUTPUTS, FaceDetector
 from service.errors import ModelError
-from service.faces import Framing
+from service.faces import Framing, crop_face
 from service.session import DetectionConfig, ModelConfig, load_session
 from tests.service import graphs
 from tests.service.fakes import FakeSession
@@ -24,7 +24,15 @@ Maps = list[NDArray[np.float32]]
 
 FRAMING = Framing(center=(0.5, 0.52), size=(0.8, 0.95))
 DETECTION = DetectionConfig(
-    stride=4, input_side=64, score_threshold=0.5, nms_iou=0.3, framing=FRAMING
+    stride=4,
+    input_side=64,
+    fine_side=10_000,
+    small_face=0.25,
+    coarse_side=32,
+    score_threshold=0.5,
+    lone_threshold=0.4,
+    nms_iou=0.3,
+    framing=FRAMING,
 )
 
 
@@ -90,9 +98,10 @@ def test_the_offset_moves_a_face_inside_its_cell() -> None:
     np.testing.assert_allclose(face.box, [26, 15, 38, 31], atol=1e-4)
 
 
-def test_a_score_at_the_threshold_counts_and_one_below_does_not() -> None:
-    assert len(seeing(put_face(maps(), (5, 8), score=0.5)).detect(BLANK, min_face_size=1)) == 1
-    assert seeing(put_face(maps(), (5, 8), score=0.499)).detect(BLANK, min_face_size=1) == []
+def test_beside_a_sure_face_only_scores_at_the_threshold_count() -> None:
+    sure = put_face(maps(), (5, 8))
+    assert len(seeing(put_face(sure, (12, 3), score=0.5)).detect(BLANK, min_face_size=1)) == 2
+    assert len(seeing(put_face(sure, (12, 3), score=0.499)).detect(BLANK, min_face_size=1)) == 1
 
 
 def test_only_the_highest_of_neighbouring_cells_counts() -> None:
@@ -186,7 +195,7 @@ def test_images_keep_their_proportions_on_a_canvas_of_whole_tiles(
         return maps(*canvas)
 
     assert seeing(graph).detect(np.full((*shape, 3), 200, np.uint8)) == []
-    (batch,) = batches
+    batch, _ = batches  # and a coarse one, since it saw nothing
     assert batch.shape == (1, *canvas, 3)
     assert batch.dtype == np.uint8
     filled = np.zeros((*canvas, 3), np.uint8)
@@ -251,6 +260,89 @@ def test_boxes_are_always_inside_the_image_and_have_an_area(
         assert 0 <= y_min < y_max <= height
 
 
+# How often it looks
+
+
+class Eye:
+    """A graph that sees one face: for each side of the canvas its share of it, and the score."""
+
+    def __init__(self, faces: dict[int, tuple[float, float]]) -> None:
+        self.faces = faces
+        self.sides: list[int] = []
+
+    def __call__(self, batch: Pixels) -> Maps:
+        side = max(batch.shape[1:3])
+        self.sides.append(side)
+        found = maps(*batch.shape[1:3])
+        if side not in self.faces:
+            return found
+        share, score = self.faces[side]
+        return put_face(found, (4, 4), (share * side, share * side), score)
+
+
+def looking(eye: Eye) -> FaceDetector:
+    detection = DETECTION.model_copy(update={"fine_side": 128})
+    return FaceDetector(FakeSession(config(detection=detection), eye))
+
+
+LARGE: Pixels = np.zeros((640, 640, 3), np.uint8)
+
+
+@pytest.mark.parametrize("coarse", [{}, {64: (0.2, 0.9)}], ids=["none", "small"])
+def test_a_large_photo_without_large_faces_is_looked_at_finer(
+    coarse: dict[int, tuple[float, float]],
+) -> None:
+    eye = Eye({**coarse, 128: (0.1, 0.9)})
+    (face,) = looking(eye).detect(LARGE)
+    assert eye.sides == [64, 128]
+    assert face.box[2] - face.box[0] == pytest.approx(64)  # the finer look alone counts
+
+
+def test_a_large_photo_with_a_large_face_is_looked_at_once() -> None:
+    eye = Eye({64: (0.3, 0.9), 128: (0.1, 0.9)})
+    (face,) = looking(eye).detect(LARGE)
+    assert eye.sides == [64]
+    assert face.box[2] - face.box[0] == pytest.approx(192)
+
+
+def test_a_photo_that_has_no_more_pixels_is_not_looked_at_finer() -> None:
+    eye = Eye({64: (0.2, 0.9)})
+    assert len(looking(eye).detect(np.zeros((128, 128, 3), np.uint8))) == 1
+    assert eye.sides == [64]
+    eye = Eye({})
+    assert looking(eye).detect(np.zeros((128, 128, 3), np.uint8)) == []
+    assert eye.sides == [64, 128, 32]
+
+
+def test_who_asks_for_large_faces_only_does_not_pay_for_small_ones() -> None:
+    eye = Eye({64: (0.2, 0.9)})
+    assert looking(eye).detect(LARGE, min_face_size=160) == []
+    assert eye.sides == [64]
+
+
+def test_where_nothing_is_found_a_coarse_look_may_find_something() -> None:
+    eye = Eye({32: (0.6, 0.9)})
+    (face,) = looking(eye).detect(LARGE)
+    assert eye.sides == [64, 128, 32]
+    assert face.box[2] - face.box[0] == pytest.approx(0.6 * 640, abs=80)
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "expected"), [(0.45, 0.0, 0.45), (0.41, 0.48, 0.48), (0.39, 0.39, None)]
+)
+def test_the_only_face_of_a_photo_may_be_less_sure(
+    fine: float, coarse: float, expected: float | None
+) -> None:
+    faces = looking(Eye({128: (0.3, fine), 32: (0.6, coarse)})).detect(LARGE)
+    assert [face.score for face in faces] == pytest.approx([] if expected is None else [expected])
+
+
+def test_of_several_unsure_ones_only_the_surest_counts() -> None:
+    found = put_face(put_face(maps(), (3, 3), score=0.45), (10, 10), score=0.42)
+    (face,) = seeing(found).detect(BLANK, min_face_size=1)
+    assert face.score == pytest.approx(0.45)
+
+
 # What it is made of
 
 
@@ -272,7 +364,7 @@ EYES = ((206, 102), (247, 105))
 
 @pytest.fixture(scope="module")
 def detector(models_dir: Path) -> FaceDetector:
-    return FaceDetector(load_session(models_dir / "face-detector-1.0.0"))
+    return FaceDetector(load_session(models_dir / "face-detector-1.1.0"))
 
 
 @pytest.fixture(scope="module")
@@ -395,3 +487,46 @@ def test_threads_find_what_one_thread_finds(detector: FaceDetector, portrait: Im
         boxes = list(executor.map(detect, images))
     for box, faces in zip(boxes, serial, strict=True):
         np.testing.assert_array_equal(box, faces[0].box)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_photo_is_looked_at_from_other_sides_when_asked(
+    detector: FaceDetector, portrait: Image.Image, turns: int
+) -> None:
+    """The box lies in the photo as it came, and the crop stands upright."""
+    photo = np.asarray(portrait)
+    (upright,) = detector.detect(photo)
+    lying = np.rot90(photo, -turns)
+    assert all(face.turns == 0 for face in detector.detect(lying))
+    (face,) = detector.detect(lying, rotate=True)
+    assert face.turns == turns
+
+    x_min, y_min, x_max, y_max = (float(edge) for edge in upright.box)
+    expected = {
+        1: (512 - y_max, x_min, 512 - y_min, x_max),
+        2: (512 - x_max, 512 - y_max, 512 - x_min, 512 - y_min),
+        3: (y_min, 512 - x_max, y_max, 512 - x_min),
+    }[turns]
+    assert iou(face.box, expected) > 0.999
+    eye = upright.landmarks[0]
+    turned_eye = {
+        1: (512 - eye[1], eye[0]),
+        2: (512 - eye[0], 512 - eye[1]),
+        3: (eye[1], 512 - eye[0]),
+    }[turns]
+    np.testing.assert_allclose(face.landmarks[0], turned_eye, atol=0.01)
+
+    crop = crop_face(lying, face.box, detector.framing, turns=face.turns)
+    expected_crop = crop_face(photo, upright.box, detector.framing)
+    assert np.abs(crop.astype(int) - expected_crop).max() <= 1
+
+
+def test_an_upright_photo_is_not_turned(detector: FaceDetector, portrait: Image.Image) -> None:
+    photo = np.asarray(portrait)
+    (face,), (asked,) = detector.detect(photo), detector.detect(photo, rotate=True)
+    assert asked.turns == 0
+    np.testing.assert_array_equal(face.box, asked.box)
+
+
+def test_a_photo_without_faces_has_none_on_any_side(detector: FaceDetector) -> None:
+    assert detector.detect(clouds(32), rotate=True) == []

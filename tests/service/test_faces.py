@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.faces import Framing, crop_face, crop_whole
+from service.faces import Frame, Framing, crop_face, crop_whole, frame_whole
 
 WHOLE = Framing(center=(0.5, 0.5), size=(1.0, 1.0))
 CENTERFACE = Framing(center=(0.5, 0.518), size=(0.8, 0.947))
@@ -145,6 +145,26 @@ def test_a_crop_of_a_read_only_view_leaves_it_alone() -> None:
     np.testing.assert_array_equal(gray, before)
 
 
+def test_only_the_frame_of_a_colour_image_is_made_gray() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (120, 100, 3), np.uint8)
+    gray = np.asarray(Image.fromarray(rgb).convert("L"))
+    box = square(60, 70, 50)  # it reaches out of the image
+    np.testing.assert_array_equal(crop_face(rgb, box, CENTERFACE), crop_face(gray, box, CENTERFACE))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, -1])
+def test_the_frame_of_a_turned_face_is_the_frame_turned(turns: int) -> None:
+    gray = smooth(200, 200)
+    box = np.array([60, 50, 120, 130], np.float32)
+    turned = box
+    for _ in range(turns % 4):  # a quarter clockwise
+        x_min, y_min, x_max, y_max = turned
+        turned = np.array([200 - y_max, x_min, 200 - y_min, x_max], np.float32)
+    found = crop_face(np.rot90(gray, -turns), turned, CENTERFACE, turns=turns)
+    expected = crop_face(gray, box, CENTERFACE)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
 # crop_whole
 
 
@@ -174,3 +194,16 @@ def test_a_whole_image_goes_on_with_its_edge_pixels() -> None:
 def test_a_whole_image_of_any_shape_gives_a_crop(shape: tuple[int, int]) -> None:
     crop = crop_whole(np.full(shape, 77, np.uint8))
     np.testing.assert_array_equal(crop, np.full((48, 48), 77))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "frame"),
+    [
+        (48, 48, Frame(0, 0, 48)),
+        (100, 200, Frame(0, -50, 200)),
+        (300, 100, Frame(-100, 0, 300)),
+        (1, 480, Frame(0, -230, 480)),  # 23 of 48 rows above the only one
+    ],
+)
+def test_the_frame_of_a_whole_image_is_its_square(height: int, width: int, frame: Frame) -> None:
+    assert frame_whole(height, width) == frame

@@ -1,7 +1,13 @@
+import csv
 import json
+import subprocess
+import sys
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from service import __version__
 from service.__main__ import main
@@ -31,13 +37,93 @@ def test_predict_tells_what_failed_and_does_the_rest(
     good.write_bytes(photo)
     text.write_text("no image")
 
-    status = main(["predict", str(text), str(missing), str(tmp_path), str(good)])
+    status = main(["predict", str(text), str(missing), str(good)])
 
     output = capsys.readouterr()
     assert status == 1
     assert [json.loads(line)["file"] for line in output.out.splitlines()] == [str(good)]
-    for line, file in zip(output.err.splitlines(), (text, missing, tmp_path), strict=True):
+    for line, file in zip(output.err.splitlines(), (text, missing), strict=True):
         assert line.startswith(f"mien: {file}: ")
+
+
+@pytest.fixture
+def album(photo: bytes, tmp_path: Path) -> Path:
+    """Two photos with a face, one in a folder below, and one without."""
+    plain = BytesIO()
+    Image.new("RGB", (64, 48), "gray").save(plain, "PNG")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a.jpg").write_bytes(photo)
+    (tmp_path / "below" / "a.JPG").write_bytes(photo)
+    (tmp_path / "plain.png").write_bytes(plain.getvalue())
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def files_of(output: str) -> list[str]:
+    return [json.loads(line)["file"] for line in output.splitlines()]
+
+
+def test_predict_takes_folders_and_globs(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(album)]) == 0
+    everything = files_of(capsys.readouterr().out)
+    assert everything == [str(album / name) for name in ("a.jpg", "below/a.JPG", "plain.png")]
+
+    assert main(["predict", str(album / "*.png"), str(album / "**" / "*.[Jj]*")]) == 0
+    matches = files_of(capsys.readouterr().out)
+    assert matches == [str(album / name) for name in ("plain.png", "a.jpg", "below/a.JPG")]
+
+
+def test_shards_have_every_file_once(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shards = []
+    for index in (1, 2):
+        assert main(["predict", "--shard", f"{index}/2", str(album)]) == 0
+        shards.append(files_of(capsys.readouterr().out))
+    assert [len(files) for files in shards] == [2, 1]
+    assert main(["predict", str(album)]) == 0
+    assert sorted(shards[0] + shards[1]) == files_of(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "/", "1/0", "-1/2"])
+def test_a_shard_that_is_none_is_refused(shard: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["predict", f"--shard={shard}", "any.jpg"])
+    assert end.value.code == 2
+    assert "expected I/N with I from 1 to N" in capsys.readouterr().err
+
+
+def test_csv_has_a_row_a_face(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--csv", str(album)]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["file"] for row in rows] == [str(album / "a.jpg"), str(album / "below/a.JPG")]
+    for row in rows:
+        assert row["dominant_emotion"] == "happy"
+        assert float(row["happy"]) == float(row["confidence"])
+        assert float(row["w"]) == pytest.approx(84, abs=4)
+
+
+def test_overlays_are_the_photos_with_something_drawn(
+    album: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = tmp_path_factory.mktemp("overlays")
+    assert main(["predict", "--overlay", str(out), str(album)]) == 0
+    drawn = {
+        str(path.relative_to(out.joinpath(*album.parts[1:]))): path for path in out.rglob("*.png")
+    }
+    assert set(drawn) == {"a.jpg.png", "below/a.JPG.png", "plain.png.png"}
+    photo = np.asarray(Image.open(album / "a.jpg").convert("RGB")).astype(int)
+    changed = np.abs(np.asarray(Image.open(drawn["a.jpg.png"])) - photo).max(axis=2) > 40
+    _, columns = np.nonzero(changed)
+    assert 150 < columns.min() < 200 < 250 < columns.max() < 330  # around the face, no more
+    assert changed.mean() < 0.1
+    plain = np.asarray(Image.open(drawn["plain.png.png"]))
+    np.testing.assert_array_equal(plain, np.full((48, 64, 3), 128))
+
+
+def test_the_command_itself_says_the_same(album: Path) -> None:
+    """As a process of its own."""
+    command = [sys.executable, "-m", "service", "predict", str(album / "a.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (files_of(done.stdout), done.stderr) == ([str(album / "a.jpg")], "")
 
 
 def test_predict_without_a_model_says_which_file_is_missing(

@@ -13,13 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.analysis import Analysis, Probabilities
 from service.batcher import MicroBatcher
 from service.classifier import ExpressionClassifier
 from service.errors import ImageTooLarge, InferenceFailed, Overloaded, UndecodableImage
-from service.faces import Face, Framing
+from service.explainer import ExpressionExplainer
+from service.faces import Face, Frame, Framing
 from service.images import MIN_LONG_SIDE, ImageLimits
 from service.metrics import Metrics
-from service.pipeline import Analysis, Crop, ExpressionPipeline, Probabilities
+from service.pipeline import Crop, ExpressionPipeline
 from service.session import InputConfig, ModelConfig
 from tests.service.fakes import PATIENCE_S, FakeSession, GatedBatch, GatedRunner
 
@@ -39,9 +41,9 @@ CONFIG = ModelConfig(
         range=(0, 255),
         colour="gray",
     ),
-    outputs=["logits"],
+    outputs=["logits", "maps"],
     temperature=1.0,
-    uncertain_below=None,
+    uncertain_below=0.5,
     opset=17,
     detection=None,
     files={"model.onnx": "0" * 64},
@@ -52,13 +54,14 @@ CONFIG = ModelConfig(
 Run = Callable[[list[Crop]], Iterable[Probabilities]]
 
 
-def logits_of_brightness(crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Seven steps of gray are the seven expressions."""
+def graph(crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Seven steps of gray are the seven expressions; light speaks for each of them."""
     steps = crops.mean(axis=(1, 2)) / 256 * len(LABELS)
-    return [np.eye(len(LABELS), dtype=np.float32)[steps.astype(int)] * 10]
+    maps = np.repeat(crops[:, None, ::8, ::8].astype(np.float32), len(LABELS), axis=1)
+    return [np.eye(len(LABELS), dtype=np.float32)[steps.astype(int)] * 10, maps]
 
 
-CLASSIFIER = ExpressionClassifier(FakeSession(CONFIG, logits_of_brightness))
+CLASSIFIER = ExpressionClassifier(FakeSession(CONFIG, graph))
 
 
 def classify(crops: list[Crop]) -> list[Probabilities]:
@@ -69,6 +72,20 @@ def gray_of(label: str) -> int:
     return int((LABELS.index(label) + 0.5) / len(LABELS) * 256)
 
 
+class WatchedExplainer(ExpressionExplainer):
+    """Remembers where it worked."""
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        super().__init__(FakeSession(CONFIG, graph))
+        self.before = before
+        self.threads: list[threading.Thread] = []
+
+    def explain(self, *arguments: Any) -> Any:
+        self.threads.append(threading.current_thread())
+        self.before()
+        return super().explain(*arguments)
+
+
 @dataclass
 class FakeDetector:
     """Finds a face in every box that it is told of, and remembers what it was shown."""
@@ -76,22 +93,29 @@ class FakeDetector:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     framing: Framing = Framing(center=(0.5, 0.5), size=(1.0, 1.0))  # noqa: RUF009  # is frozen
     before: Callable[[], object] = lambda: None
+    turns: int = 0
     shown: list[dict[str, Any]] = field(default_factory=list)
 
     def detect(
-        self, image: NDArray[np.uint8], *, min_face_size: float = 20.0, max_faces: int = 100
+        self,
+        image: NDArray[np.uint8],
+        *,
+        min_face_size: float = 20.0,
+        max_faces: int = 100,
+        rotate: bool = False,
     ) -> list[Face]:
         self.shown.append(
             {
                 "image": image,
                 "min_face_size": min_face_size,
                 "max_faces": max_faces,
+                "rotate": rotate,
                 "thread": threading.current_thread(),
             }
         )
         self.before()
         return [
-            Face(np.array(box, np.float32), np.full((5, 2), box[:2], np.float32), 0.9)
+            Face(np.array(box, np.float32), np.full((5, 2), box[:2], np.float32), 0.9, self.turns)
             for box in self.boxes
         ]
 
@@ -132,6 +156,7 @@ async def house(
     run: Run = classify,
     *,
     detector: FakeDetector | None = None,
+    explainer: WatchedExplainer | None = None,
     limits: ImageLimits | None = None,
     threads: int = 2,
     workers: int = 1,
@@ -142,7 +167,13 @@ async def house(
     batcher = MicroBatcher(run, workers=workers, observer=metrics, **batching)
     with ThreadPoolExecutor(threads) as executor:
         pipeline = ExpressionPipeline(
-            detector, CLASSIFIER, batcher, executor, limits or ImageLimits(), metrics
+            detector,
+            CLASSIFIER,
+            explainer or WatchedExplainer(),
+            batcher,
+            executor,
+            limits or ImageLimits(),
+            metrics,
         )
         batcher.start()
         try:
@@ -200,6 +231,17 @@ async def test_a_whole_image_is_one_crop() -> None:
     assert analysis.faces[0].probabilities.dtype == np.float32
     assert analysis.faces[0].probabilities.sum() == pytest.approx(1)
     assert not it.detector.shown
+
+
+async def test_an_answer_below_the_model_s_threshold_is_uncertain() -> None:
+    def percent(crops: list[Crop]) -> list[Probabilities]:
+        """The gray value is the largest probability in percent; the threshold is .5."""
+        return [np.array([crop[0, 0] / 100, 0, 0, 0, 0, 0, 0], np.float32) for crop in crops]
+
+    async with house(percent) as it:
+        pictures = [png(Image.new("L", (48, 48), gray)) for gray in (49, 50, 51)]
+        analyses = [await it.pipeline.analyze(picture, detect=False) for picture in pictures]
+    assert [analysis.faces[0].uncertain for analysis in analyses] == [True, False, False]
 
 
 async def test_each_face_gets_its_own_answer() -> None:
@@ -472,3 +514,107 @@ async def test_health_is_the_batcher_s() -> None:
         answer(batch)
         await caller
     assert healthy == [True, False]
+
+
+# Explanations
+
+
+async def test_an_explanation_is_an_analysis_with_heat() -> None:
+    explainer = WatchedExplainer()
+    async with house(detector=FakeDetector(BOXES), explainer=explainer) as it:
+        photo = group("happy", "fear", "neutral")
+        explained = await it.pipeline.explain(photo)
+        analysis = await it.pipeline.analyze(photo)
+    assert labels_of(explained.analysis) == labels_of(analysis) == ["happy", "fear", "neutral"]
+    assert [heat.label for heat in explained.heats] == ["happy", "fear", "neutral"]
+    assert [heat.frame for heat in explained.heats] == [
+        Frame(0, 0, 40), Frame(60, 0, 40), Frame(120, 0, 40)
+    ]  # fmt: skip
+    assert explained.picture is None
+    assert explainer.threads[0] is not threading.current_thread()
+    assert it.sample("mien_expressions_total", label="fear") == 2
+    assert it.sample("mien_faces_per_image_sum") == 6
+
+
+async def test_a_label_is_explained_for_every_face() -> None:
+    async with house(detector=FakeDetector(BOXES)) as it:
+        explained = await it.pipeline.explain(group("happy", "fear", "sad"), label="disgust")
+    assert [heat.label for heat in explained.heats] == ["disgust"] * 3
+    assert labels_of(explained.analysis) == ["happy", "fear", "sad"]
+
+
+async def test_a_whole_image_is_explained_in_its_square() -> None:
+    async with house() as it:
+        explained = await it.pipeline.explain(plain("sad", (60, 30)), detect=False)
+    assert explained.heats[0].frame == Frame(0, -15, 60)
+    assert explained.analysis.faces[0].face is None
+
+
+async def test_frames_are_pixels_of_the_full_image() -> None:
+    async with house(detector=FakeDetector([(10.0, 20.0, 50.0, 60.0)])) as it:
+        explained = await it.pipeline.explain(plain("happy", (2 * MIN_LONG_SIDE, 400)))
+    assert explained.heats[0].frame == Frame(20, 40, 80)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_heat_of_a_turned_face_lies_where_the_photo_has_it(turns: int) -> None:
+    """The face is brightest in its own upper left corner, however it lies in the photo."""
+    face = np.zeros((48, 48), np.uint8)
+    face[:16, :16] = 255
+    lying = np.rot90(face, -turns)
+    detector = FakeDetector([(0.0, 0.0, 48.0, 48.0)], turns=turns)
+    async with house(detector=detector) as it:
+        explained = await it.pipeline.explain(png(Image.fromarray(lying)), rotate=True)
+    corner = explained.heats[0].values > 0.5
+    assert corner.sum() == 4
+    assert (corner == np.rot90(np.pad(np.ones((2, 2)), ((0, 4), (0, 4))), -turns)).all()
+
+
+async def test_a_picture_is_drawn_when_asked_for() -> None:
+    async with house(detector=FakeDetector(BOXES)) as it:
+        photo = group("happy", "fear", "neutral")
+        drawn = await it.pipeline.explain(photo, draw=True)
+        bare = await it.pipeline.explain(photo, draw=True, boxes=False)
+    assert drawn.picture
+    assert bare.picture
+    assert drawn.picture != bare.picture
+    assert Image.open(BytesIO(drawn.picture)).size == (160, 40)
+    assert it.sample("mien_stage_duration_seconds_count", stage="draw") == 2
+
+
+async def test_the_stages_of_an_explanation_fit_into_its_total() -> None:
+    async with house(detector=FakeDetector(BOXES)) as it:
+        explained = await it.pipeline.explain(group("happy", "sad", "fear"), draw=True)
+    timing = explained.analysis.timing
+    assert list(timing.stages()) == ["decode", "detect", "queue", "inference", "draw"]
+    assert sum(timing.stages().values()) == pytest.approx(timing.total)
+
+
+async def test_without_a_face_there_is_nothing_to_explain() -> None:
+    async with house() as it:
+        explained = await it.pipeline.explain(plain("sad"), draw=True)
+    assert explained.heats == []
+    assert explained.picture
+    assert explained.analysis.timing.inference == 0
+
+
+async def test_who_leaves_before_an_explanation_began_takes_it_along() -> None:
+    entered, gate = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        assert gate.wait(PATIENCE_S)
+
+    explainer = WatchedExplainer(before=wait)
+    async with house(explainer=explainer, threads=1) as it:
+        leaving = asyncio.create_task(it.pipeline.explain(plain("happy"), detect=False))
+        assert await asyncio.to_thread(entered.wait, PATIENCE_S)
+        behind = asyncio.create_task(it.pipeline.explain(plain("happy"), detect=False))
+        await asyncio.sleep(0)
+        for caller in (leaving, behind):
+            caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+        gate.set()
+    assert len(explainer.threads) == 1
+    assert it.sample("mien_faces_per_image_count") == 0

@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from service.errors import Draining, InferenceFailed, Overloaded, ServiceError
 from tests.service.fakes import PATIENCE_S
-from tests.service.front import LABELS, FakePipeline, application, serving
+from tests.service.front import LABELS, PICTURE, FakePipeline, application, serving
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -47,6 +47,7 @@ def test_predict_answers_what_the_pipeline_found(client: TestClient) -> None:
                 },
                 "dominant_emotion": "happy",
                 "confidence": 0.9,
+                "uncertain": False,
                 "emotion": {
                     "angry": 0.01,
                     "disgust": 0.02,
@@ -83,11 +84,12 @@ def test_without_detection_the_whole_image_is_the_face(client: TestClient) -> No
 
 def test_options_reach_the_pipeline(client: TestClient, pipeline: FakePipeline) -> None:
     client.post("/predict", content=b"x", headers=JPEG)
-    client.post("/predict?detect=0&max_faces=3&min_face_size=40.5", content=b"x", headers=JPEG)
+    query = "detect=0&max_faces=3&min_face_size=40.5&rotate=1"
+    client.post(f"/predict?{query}", content=b"x", headers=JPEG)
 
     assert pipeline.calls == [
-        {"detect": True, "max_faces": 100, "size": 20.0},
-        {"detect": False, "max_faces": 3, "size": 40.5},
+        {"detect": True, "max_faces": 100, "size": 20.0, "rotate": False},
+        {"detect": False, "max_faces": 3, "size": 40.5, "rotate": True},
     ]
 
 
@@ -105,7 +107,7 @@ def test_options_reach_the_pipeline(client: TestClient, pipeline: FakePipeline) 
         *("min_face_size=0", "min_face_size=nan", "min_face_size=inf"),
     ],
 )
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 def test_a_wrong_option_is_named(client: TestClient, path: str, query: str) -> None:
     answer = client.post(f"{path}?{query}", content=b"x", headers=JPEG)
 
@@ -201,7 +203,7 @@ def test_a_failed_request_gives_its_place_back(client: TestClient) -> None:
     assert client.post("/predict", content=b"x", headers=JPEG).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 def test_the_deadline_ends_a_request_while_it_is_worked_on(
     pipeline: FakePipeline, path: str
 ) -> None:
@@ -220,7 +222,7 @@ def test_the_deadline_ends_a_request_while_it_is_worked_on(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 async def test_a_client_that_leaves_is_not_worked_for(pipeline: FakePipeline, path: str) -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\nx\r\n--b--'
     body = form % (b"files" if path.endswith("batch") else b"file")
@@ -254,6 +256,98 @@ async def test_a_client_that_leaves_is_not_worked_for(pipeline: FakePipeline, pa
         messages.append({"type": "http.request", "body": body})
         await ask(app, state)
         assert sent[0]["status"] == 200
+
+
+def test_explain_answers_what_predict_does_and_a_map(client: TestClient) -> None:
+    (face,) = client.post("/predict", content=b"photo", headers=JPEG).json()["faces"]
+
+    answer = client.post("/explain", content=b"photo", headers=JPEG)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["vary"] == "Accept"
+    explanation = answer.json()
+    (explained,) = explanation["faces"]
+    assert explained.pop("heat") == {
+        "class": "happy",
+        "frame": {"x": -4.0, "y": 12.35, "w": 50.0, "h": 50.0},
+        "size": [2, 3],
+        "values": [[0.0, 0.25, 1.0], [0.1235, 0.0, 0.0]],
+    }
+    assert explained == face
+    assert list(explanation) == ["faces", "image", "model", "timing_ms", "request_id"]
+
+
+def test_explain_draws_for_who_accepts_a_picture(client: TestClient) -> None:
+    for field in ("file", "img"):
+        form = {field: ("me.jpg", b"photo", "image/jpeg")}
+        answer = client.post("/explain", files=form, headers={"Accept": "image/png"})
+
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "image/png"
+        assert answer.headers["vary"] == "Accept"
+        assert answer.content == PICTURE
+        assert answer.headers["x-request-id"]
+
+
+def test_a_problem_is_a_problem_also_for_who_accepts_a_picture(client: TestClient) -> None:
+    answer = client.post("/explain", content=b"broken", headers={**JPEG, "Accept": "image/png"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "undecodable_image")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_options_of_explain_reach_the_pipeline(
+    client: TestClient, pipeline: FakePipeline
+) -> None:
+    query = "class=fear&boxes=false&detect=0&max_faces=2&min_face_size=30&rotate=1"
+    client.post("/explain", content=b"x", headers=JPEG)
+    client.post(f"/explain?{query}", content=b"x", headers={**JPEG, "Accept": "image/png"})
+
+    seen = {"detect": True, "max_faces": 100, "size": 20.0, "rotate": False}
+    asked = {"detect": False, "max_faces": 2, "size": 30.0, "rotate": True}
+    assert pipeline.calls == [
+        {**seen, "label": None, "draw": False, "boxes": True},
+        {**asked, "label": "fear", "draw": True, "boxes": False},
+    ]
+
+
+@pytest.mark.parametrize("label", ["bored", "", "Happy", "happy,fear"])
+def test_a_label_that_the_model_has_not_is_refused_with_those_it_has(
+    client: TestClient, pipeline: FakePipeline, label: str
+) -> None:
+    answer = client.post("/explain", params={"class": label}, content=b"x", headers=JPEG)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
+    assert f"class: expected one of {', '.join(LABELS)}" in answer.json()["detail"]
+    assert pipeline.calls == []
+
+
+@pytest.mark.parametrize("query", ["label=happy", "boxes=perhaps", "clas=happy"])
+def test_a_wrong_option_of_explain_is_named(client: TestClient, query: str) -> None:
+    answer = client.post(f"/explain?{query}", content=b"x", headers=JPEG)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
+    assert f"{query.partition('=')[0]}: " in answer.json()["detail"]
+
+
+def test_predict_explains_nothing(client: TestClient) -> None:
+    assert client.post("/predict?class=happy", content=b"x", headers=JPEG).status_code == 422
+
+
+def test_the_log_of_a_picture_tells_the_time_of_drawing(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client.post("/explain", content=b"x", headers={**JPEG, "Accept": "image/png"})
+    client.post("/explain", content=b"x", headers=JPEG)
+
+    drawn, told = (
+        vars(record)["fields"] for record in caplog.records if record.message == "request"
+    )
+    assert (drawn["route"], drawn["faces"], drawn["bytes"]) == ("/explain", 1, 1)
+    assert drawn["timing_ms"]["draw"] == 4.0
+    assert "draw" not in told["timing_ms"]
 
 
 def test_live_and_ready(client: TestClient) -> None:

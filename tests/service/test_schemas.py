@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from service.analysis import Analysis, FaceExpression, Timing
 from service.errors import InvalidParameter, Overloaded
-from service.pipeline import Analysis, FaceExpression, Timing
-from service.schemas import BatchPrediction, ModelName, Options, Prediction, Problem
+from service.options import Options
+from service.schemas import BatchPrediction, ModelName, Prediction, Problem
 from tests.service.front import FACE, LABELS, MODELS, PROBABILITIES, TIMING
 
 
@@ -24,13 +25,16 @@ def test_no_face_is_an_empty_list() -> None:
 def test_faces_keep_their_order() -> None:
     sad = np.roll(PROBABILITIES, 1)
 
-    found = prediction(FaceExpression(FACE, PROBABILITIES), FaceExpression(FACE, sad))
+    found = prediction(
+        FaceExpression(FACE, PROBABILITIES, uncertain=False),
+        FaceExpression(FACE, sad, uncertain=False),
+    )
 
     assert [face.dominant_emotion for face in found.faces] == ["happy", "sad"]
 
 
 def test_labels_are_in_the_models_order() -> None:
-    (face,) = prediction(FaceExpression(FACE, PROBABILITIES)).faces
+    (face,) = prediction(FaceExpression(FACE, PROBABILITIES, uncertain=False)).faces
 
     assert list(face.emotion) == list(LABELS)
 
@@ -44,16 +48,23 @@ def test_of_a_model_only_its_name_is_told() -> None:
 @given(st.lists(st.floats(-20, 20), min_size=7, max_size=7))
 def test_probabilities_sum_to_one_and_the_largest_is_the_confidence(logits: list[float]) -> None:
     powers = np.exp(np.array(logits, np.float32))
-    (face,) = prediction(FaceExpression(FACE, powers / powers.sum())).faces
+    (face,) = prediction(FaceExpression(FACE, powers / powers.sum(), uncertain=False)).faces
 
     assert sum(face.emotion.values()) == pytest.approx(1, abs=1e-6)
     assert face.confidence == max(face.emotion.values()) == face.emotion[face.dominant_emotion]
 
 
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_whether_a_face_is_uncertain_is_told(uncertain: bool) -> None:
+    (face,) = prediction(FaceExpression(FACE, PROBABILITIES, uncertain)).faces
+
+    assert face.uncertain is uncertain
+
+
 def test_a_probability_of_one_stays_in_bounds() -> None:
     certain = np.array([0, 0, 0, 1.0000001, 0, 0, 0], np.float32)
 
-    (face,) = prediction(FaceExpression(FACE, certain)).faces
+    (face,) = prediction(FaceExpression(FACE, certain, uncertain=False)).faces
 
     assert face.confidence == 1.0
 
@@ -97,7 +108,7 @@ def test_answers_do_not_change() -> None:
 
 
 def test_options_have_defaults() -> None:
-    assert Options.of({}) == Options(detect=True, max_faces=100, min_face_size=20)
+    assert Options.of({}) == Options(detect=True, max_faces=100, min_face_size=20, rotate=False)
 
 
 def test_every_wrong_option_is_named() -> None:

@@ -3,13 +3,14 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from onnx import TensorProto
 from pydantic import ValidationError
 
+from service.cpus import has_vnni
 from service.errors import InferenceFailed, ModelError
 from service.faces import Framing
 from service.session import DetectionConfig, ModelConfig, load_session
@@ -21,6 +22,10 @@ RELEASED = sorted(path.parent for path in (ROOT / "models").glob("*/config.json"
 DETECTION = {
     "stride": 4,
     "input_side": 64,
+    "fine_side": 640,
+    "coarse_side": 160,
+    "small_face": 0.1,
+    "lone_threshold": 0.4,
     "score_threshold": 0.5,
     "nms_iou": 0.3,
     "framing": {"center": [0.5, 0.5], "size": [0.8, 0.9]},
@@ -102,9 +107,51 @@ def test_detection_is_read_with_its_framing(tmp_path: Path) -> None:
     assert detection == DetectionConfig(
         stride=4,
         input_side=64,
+        fine_side=640,
+        coarse_side=160,
+        small_face=0.1,
+        lone_threshold=0.4,
         score_threshold=0.5,
         nms_iou=0.3,
         framing=Framing(center=(0.5, 0.5), size=(0.8, 0.9)),
+    )
+
+
+# Precision
+
+
+@pytest.fixture
+def two_graphs(tmp_path: Path) -> Path:
+    """model.int8.onnx is another linear map, so that a run tells which graph it is."""
+    other = graphs.classifier(scale=-1.0).SerializeToString()
+    return graphs.write_model(tmp_path, graphs.classifier(), {"model.int8.onnx": other})
+
+
+@pytest.mark.parametrize(("precision", "sign"), [("fp32", 1), ("int8", -1)])
+def test_the_graph_of_the_precision_runs(
+    two_graphs: Path, precision: Literal["fp32", "int8"], sign: int
+) -> None:
+    session = load_session(two_graphs, precision=precision)
+    assert session.precision == precision
+    expected = crops(2).reshape(2, -1).astype(np.float32) @ graphs.weights(7) * sign
+    np.testing.assert_allclose(session.run(crops(2))[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_auto_is_int8_where_the_cpu_is_made_for_it(two_graphs: Path) -> None:
+    expected = "int8" if has_vnni() else "fp32"
+    assert load_session(two_graphs, precision="auto").precision == expected
+
+
+def test_auto_is_fp32_where_there_is_nothing_else(model_dir: Path) -> None:
+    assert load_session(model_dir, precision="auto").precision == "fp32"
+
+
+def test_int8_that_the_directory_lacks_is_refused(model_dir: Path) -> None:
+    with pytest.raises(ModelError) as refusal:
+        load_session(model_dir, precision="int8")
+    assert refusal.value.detail == (
+        f"{model_dir / 'model.int8.onnx'}: expected this graph, since int8 was asked for, "
+        "found only model.onnx"
     )
 
 
@@ -298,7 +345,7 @@ def test_a_wrong_batch_fails_and_the_next_one_runs(
 
 
 def test_concurrent_runs_equal_serial_runs(models_dir: Path) -> None:
-    session = load_session(models_dir / "face-detector-1.0.0")
+    session = load_session(models_dir / "face-detector-1.1.0")
     random = np.random.default_rng(3)
     # Several sizes, so that runs which shared a buffer would spoil each other.
     batches = [

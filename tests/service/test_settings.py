@@ -24,6 +24,15 @@ def test_defaults_need_no_environment() -> None:
     assert settings.threads is None
 
 
+def test_precision_is_one_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().precision == "auto"
+    monkeypatch.setenv("MIEN_PRECISION", "int8")
+    assert Settings().precision == "int8"
+    monkeypatch.setenv("MIEN_PRECISION", "int4")
+    with pytest.raises(ValidationError, match="auto"):
+        Settings()
+
+
 def test_the_models_are_found_beside_the_package(models_dir: Path) -> None:
     assert Settings().models_dir == models_dir
 

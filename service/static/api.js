@@ -1,0 +1,111 @@
+/** The service, as the page asks it. Addresses are relative: the page also works below a prefix. */
+
+/** The service answered, and the answer was no. `code` is the stable code of its problem. */
+export class Refused extends Error {
+  constructor(status, code, detail, retryAfter) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter; // seconds, or null
+  }
+}
+
+/** No answer came: the service, or the network on the way to it, is gone. */
+export class Unreachable extends Error {}
+
+const PAUSES = [1, 2, 4, 8]; // seconds; where the service says how long, that counts
+const LONGEST_PAUSE = 60;
+const PATIENCE_WITH_SLOWNESS = 3; // attempts: an image that always takes too long is no hiccup
+
+/** Faces and expressions of one image; `roundTrip` is what the answer took in milliseconds. */
+export async function predict(image, signal) {
+  const started = performance.now();
+  const response = await post("predict", image, "application/json", signal);
+  const prediction = await response.json();
+  return { prediction, roundTrip: performance.now() - started };
+}
+
+/** The image with a heat map on every face, as a PNG, for `label` or ("") for the strongest. */
+export async function explain(image, label, signal) {
+  const query = new URLSearchParams({ boxes: "false", ...(label && { class: label }) });
+  const response = await post(`explain?${query}`, image, "image/png", signal);
+  return response.blob();
+}
+
+/** Whether this service can explain its answers. */
+export async function canExplain() {
+  const response = await fetch("openapi.json");
+  return response.ok && "/explain" in (await response.json()).paths;
+}
+
+/**
+ * The outcome of `attempt`, which is made again and again while its error `passes`, by default while
+ * the service is away or has no place. The pauses grow; `onPause(error, seconds)` is told of each.
+ */
+export async function patiently(attempt, signal, onPause, passes = isPassing) {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error.name === "AbortError" || !passes(error, attempts)) throw error;
+      const usual = PAUSES[Math.min(attempts, PAUSES.length) - 1];
+      const seconds = Math.min(error.retryAfter ?? usual, LONGEST_PAUSE);
+      onPause(error, seconds);
+      // A little more, by chance: those who were refused together shall not come back together.
+      await pause(seconds * (1 + Math.random() / 4), signal);
+    }
+  }
+}
+
+async function post(path, image, accept, signal) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      body: image,
+      headers: { Accept: accept },
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable(error.message);
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response) {
+  const after = Number.parseInt(response.headers.get("Retry-After"), 10);
+  // What stands between page and service, a proxy, does not answer with problems.
+  const problem = await response.json().catch(() => ({}));
+  const detail = problem.detail ?? `${response.status} ${response.statusText}`;
+  return new Refused(
+    response.status,
+    problem.code ?? "",
+    detail,
+    Number.isNaN(after) ? null : after,
+  );
+}
+
+function isPassing(error, attempts) {
+  if (error instanceof Unreachable) return true;
+  if (!(error instanceof Refused)) return false;
+  if (error.status === 504) return attempts < PATIENCE_WITH_SLOWNESS;
+  return [429, 502, 503].includes(error.status);
+}
+
+/** Ends early when the network comes back. Throws when `signal` aborts. */
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const ended = new AbortController();
+    const end = (settle) => () => {
+      clearTimeout(timer);
+      ended.abort();
+      settle(signal.reason);
+    };
+    const timer = setTimeout(end(resolve), 1000 * seconds);
+    window.addEventListener("online", end(resolve), { signal: ended.signal });
+    signal.addEventListener("abort", end(reject), { signal: ended.signal });
+    if (signal.aborted) end(reject)();
+  });
+}

@@ -1,0 +1,48 @@
+"""The heat map: offered where the service explains its answers, and only there."""
+
+import httpx2
+import pytest
+
+from tests.browser.chromium import Page, Route, expect, picture
+
+
+@pytest.fixture
+def explains(service: str) -> None:
+    if "/explain" not in httpx2.get(f"{service}/openapi.json").json()["paths"]:
+        pytest.skip("this service has no /explain")
+
+
+@pytest.mark.usefixtures("explains")
+def test_heat_map(page: Page) -> None:
+    page.get_by_role("button", name="Try this photo").click()
+    switch = page.get_by_role("switch", name="Heat map")
+    heat = page.get_by_role("img", name="Heat map")
+    expect(switch).not_to_be_checked()
+    expect(heat).not_to_be_visible()
+
+    switch.check()
+    expect(heat).to_be_visible()
+    strongest = heat.get_attribute("src")
+    picture(page, "heat-map")
+
+    page.get_by_role("combobox", name="Heat map for").select_option(label="afraid")
+    expect(heat).not_to_have_attribute("src", str(strongest))
+
+    switch.uncheck()
+    expect(heat).not_to_be_visible()
+    expect(page.get_by_role("combobox")).not_to_be_visible()
+
+
+def test_no_switch_without_heat_maps(page: Page) -> None:
+    def forget(route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        document["paths"].pop("/explain", None)
+        route.fulfill(response=answer, json=document)
+
+    page.route("**/openapi.json", forget)
+    with page.expect_response("**/openapi.json"):
+        page.get_by_role("button", name="Try this photo").click()
+
+    expect(page.locator(".face")).to_have_count(1)
+    expect(page.get_by_role("switch")).not_to_be_visible()
