@@ -56,10 +56,14 @@ def main() -> None:
 
     directory = ROOT / "models" / f"{model['name']}-{model['version']}"
     metrics = json.loads((directory / "metrics.json").read_text())
+    precision = model["precision"]
     expected = metrics["splits"]["PrivateTest"]["accuracy"]
+    if precision == "int8":
+        expected = metrics["int8"]["accuracy"]["PrivateTest"]["int8"]
     found = float(np.mean([e == EXPRESSIONS[k] for e, k in zip(said, private.labels, strict=True)]))
     result = {
         "model": directory.name,
+        "precision": precision,
         "split": "PrivateTest",
         "images": len(private),
         "accuracy_over_http": round(found, 5),

@@ -81,10 +81,12 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
         a = self.augmentation
         count, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
         angle = self._uniform((count, 1), -1.0, 1.0) * float(np.radians(a.rotation_degrees))
+        angle = angle * self._chosen(count, a.rotation_share)[:, :, 0, 0]
         zoom, stretch = self._factor(count, a.scale), ops.sqrt(self._factor(count, a.aspect))
         mirror = ops.sign(self._uniform((count, 1), -1.0, 1.0)) if a.flip else 1.0
-        shift_x = self._uniform((count, 1), -a.shift, a.shift) * width
-        shift_y = self._uniform((count, 1), -a.shift, a.shift) * height
+        shifted = self._chosen(count, a.shift_share)[:, :, 0, 0]
+        shift_x = shifted * self._uniform((count, 1), -a.shift, a.shift) * width
+        shift_y = shifted * self._uniform((count, 1), -a.shift, a.shift) * height
 
         # For each output pixel, where in the input it comes from (so: the inverse map).
         rows, columns = np.mgrid[:height, :width].reshape(2, 1, -1).astype("float32")

@@ -26,6 +26,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         counts = targets["logits"].sum(axis=0)
         weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
         self.class_weights = weights.astype(np.float32) if config.class_weights else None
+        # An epoch keeps its length, so that runs with and without oversampling cost the same.
+        chances = targets["logits"] @ weights
+        self.chances = chances / chances.sum() if config.oversampling else None
 
     def __len__(self) -> int:
         return len(self.images) // self.config.batch_size
@@ -35,8 +38,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
 
     def __getitem__(self, step: int) -> tuple[Any, ...]:
         size = self.config.batch_size
-        order = np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.images))
-        rows = order[step * size : (step + 1) * size]
+        rows = self._order()[step * size : (step + 1) * size]
         images = self.images[rows]
         targets = {head: values[rows] for head, values in self.targets.items()}
         if self.config.mixup:
@@ -44,6 +46,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         if self.class_weights is None:
             return images, targets
         return images, targets, {"logits": targets["logits"] @ self.class_weights}
+
+    def _order(self) -> NDArray[np.int64]:
+        random = np.random.default_rng((self.config.seed, self.epoch))
+        if self.chances is None:
+            return random.permutation(len(self.images))
+        return random.choice(len(self.images), len(self.images), p=self.chances)
 
     def _mix(
         self, images: NDArray[np.uint8], targets: Targets, step: int

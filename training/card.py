@@ -25,6 +25,9 @@ def write_card(folder: Path) -> None:
         macs=f"{training['macs'] / 1e6:.1f}",
         epochs=training["epochs"],
         figures=_figures(metrics["splits"]),
+        precision=_int8(metrics["int8"]),
+        agreement=_agreement(metrics["splits"]),
+        robustness=_robustness(metrics["robustness"]),
         recall=_table(list(private["recall"]), [[_percent(v) for v in private["recall"].values()]]),
         confusion=_table(
             ["", *config["labels"]],
@@ -62,6 +65,67 @@ def _figures(splits: dict[str, Any]) -> str:
             ]
         )
     return _table(columns, rows)
+
+
+def _int8(figures: dict[str, Any]) -> str:
+    speed = figures["speed"]
+    rows = [
+        *(
+            [f"accuracy on {split}", *map(_percent, accuracy.values())]
+            for split, accuracy in figures["accuracy"].items()
+        ),
+        *(
+            [f"milliseconds for {crops} crop{'s' if int(crops) > 1 else ''}", *times.values()]
+            for crops, times in speed["milliseconds_by_crops"].items()
+        ),
+    ]
+    equal = _percent(figures["share_of_equal_answers"]["PrivateTest"])
+    told = (
+        f"`model.int8.onnx` is the same network in bytes, and gives the same answer on {equal} % "
+        "of PrivateTest's images."
+        if figures["released"]
+        else "There is no int8 graph: it lost more on PublicTest than is allowed."
+    )
+    allowed = f"{100 * figures['largest_loss_on_public_test']:.1f}"
+    return (
+        f"{told} Released is what loses at most {allowed} points on PublicTest. Medians of "
+        f"{speed['runs']} runs, CPU time of one thread of {speed['cpu']}, which multiplies large "
+        f"float32 matrices at {speed['float32_matmul_gigaflops']} GFLOP/s in the same run:\n\n"
+        + _table(["", "fp32", "int8"], rows)
+    )
+
+
+def _agreement(splits: dict[str, Any]) -> str:
+    rows = [
+        [name, head, row["images"], row["temperature"], f"{row['kl']:.3f}", f"{row['js']:.3f}"]
+        for name, figures in splits.items()
+        for head, row in figures.get("vote_agreement", {}).items()
+    ]
+    return _table(["split", "head", "images", "temperature", "KL", "JS"], rows)
+
+
+def _robustness(figures: dict[str, Any]) -> str:
+    severities = _table(
+        ["corruption", *(f"severity {severity}" for severity in range(1, 6))],
+        [
+            [name.replace("_", " "), *map(_percent, accuracies.values())]
+            for name, accuracies in figures["corruptions"].items()
+        ],
+    )
+    crops = [
+        _table([f"{name} of the crop", *figures[name]], [["accuracy", *map(_percent, row)]])
+        for name in ("shift", "scale")
+        for row in [figures[name].values()]
+    ]
+    return "\n\n".join(
+        [
+            f"On the {figures['images']} images of {figures['split']}: "
+            f"{_percent(figures['clean'])} as they are, "
+            f"{_percent(figures['mean_under_corruption'])} in the mean of the table.",
+            severities,
+            *crops,
+        ]
+    )
 
 
 def _percent(share: float) -> str:

@@ -16,7 +16,9 @@ class Augmentation:
 
     flip: bool = True
     rotation_degrees: float = 0.0
+    rotation_share: float = 1.0
     shift: float = 0.0  # share of the image's side
+    shift_share: float = 1.0
     scale: float = 0.0  # .15 draws from 1/1.15 .. 1.15
     aspect: float = 0.0  # the same, width against height
     brightness: float = 0.0  # added, in units of the full range
@@ -36,7 +38,7 @@ class TrainConfig:
     system: str
     epochs: int
     batch_size: int
-    optimizer: Literal["sgd", "adam"]
+    optimizer: Literal["sgd", "adam", "liblinear"]  # liblinear solves the SVM, and nothing else
     learning_rate: float  # at its highest
     warmup_epochs: float = 0.0
     final_learning_rate_share: float = 0.0  # what the cosine ends at
@@ -44,7 +46,12 @@ class TrainConfig:
     label_smoothing: float = 0.0
     mixup: float = 0.0  # the beta distribution's parameter; 0 is off
     class_weights: bool = False  # inverse to the class counts of Training
+    oversampling: bool = False  # draws each class as often as the others, with replacement
+    cleaning: Literal["none", "drop", "relabel"] = "none"  # of what training.audit found
     ferplus_weight: float = 0.0  # weight of the second head's loss; 0 leaves the head out
+    teachers: tuple[str, ...] = ()  # folders of finished runs whose mean answer is learnt too
+    teacher_weight: float = 0.0  # against the labels' 1 - teacher_weight
+    teacher_temperature: float = 1.0  # softens both answers before they are compared
     seed: int = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     architecture: dict[str, Any] = field(default_factory=dict)

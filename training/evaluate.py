@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.dataset import Dataset, Split
-from training.labels import EXPRESSIONS
+from training.labels import EXPRESSIONS, FERPLUS_TO_EXPRESSION
 from training.metrics import (
     Floats,
     brier_score,
     confusion_matrix,
+    fit_temperature,
+    js_divergence,
+    kl_divergence,
     majority_votes,
     negative_log_likelihood,
     reliability,
     softmax,
+    vote_shares,
     wilson_interval,
 )
 
@@ -48,6 +52,7 @@ def score(logits: Floats, labels: NDArray[np.uint8], temperature: float) -> dict
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(labels, predicted, len(EXPRESSIONS))
     right, true, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    curve = reliability(probabilities, labels)
     recall = right / np.maximum(true, 1)
     f1 = 2 * right / np.maximum(true + said, 1)
     return {
@@ -60,8 +65,35 @@ def score(logits: Floats, labels: NDArray[np.uint8], temperature: float) -> dict
         "confusion": matrix.tolist(),
         "nll": negative_log_likelihood(probabilities, labels),
         "brier": brier_score(probabilities, labels),
-        "ece_15": reliability(probabilities, labels).error,
+        "ece_15": curve.error,
+        "reliability": {
+            "counts": curve.counts.tolist(),
+            "confidence": curve.confidence.tolist(),
+            "accuracy": curve.accuracy.tolist(),
+        },
     }
+
+
+def vote_agreement(
+    outputs: dict[str, Floats], votes: NDArray[np.uint8], temperatures: dict[str, float]
+) -> dict[str, Any]:
+    """How far each calibrated head is from what FER+'s raters said; images without votes are out.
+
+    `ferplus` is compared over FER+'s eight expressions, `logits` over the seven that both data
+    sets have, where an image whose raters all said contempt has no vote either.
+    """
+    columns = {"ferplus": np.arange(8), "logits": np.argsort(FERPLUS_TO_EXPRESSION)}
+    figures = {}
+    for head, temperature in temperatures.items():
+        voted, shares = vote_shares(votes[:, columns[head]])
+        said = softmax(outputs[head][voted], temperature)
+        figures[head] = {
+            "images": len(said),
+            "temperature": temperature,
+            "kl": kl_divergence(shares, said),
+            "js": js_divergence(shares, said),
+        }
+    return figures
 
 
 def first_of_its_kind(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -89,6 +121,11 @@ def measure(path: Path, dataset: Dataset, temperature: float) -> dict[str, Any]:
         "PublicTest + PrivateTest": everything,
         "PrivateTest, de-duplicated": private & fresh,
     }
+    temperatures = {"logits": temperature}
+    if "ferplus" in outputs and public.any():
+        voted, shares = vote_shares(test.votes[public, :8])
+        fitted = fit_temperature(outputs["ferplus"][public][voted], shares)
+        temperatures["ferplus"] = round(fitted, 4)
     figures: dict[str, Any] = {}
     for name, subset in subsets.items():
         if not subset.any():
@@ -102,6 +139,11 @@ def measure(path: Path, dataset: Dataset, temperature: float) -> dict[str, Any]:
             said = outputs["ferplus"][subset].argmax(axis=1)
             figures[name]["ferplus_majority_images"] = int(counts.sum())
             figures[name]["ferplus_majority_accuracy"] = (said == winner)[counts].mean()
+        if test.votes.any():
+            chosen = {head: outputs[head][subset] for head in temperatures}
+            figures[name]["vote_agreement"] = vote_agreement(
+                chosen, test.votes[subset], temperatures
+            )
     rounded: dict[str, Any] = json.loads(json.dumps(figures, default=float), parse_float=_rounded)
     return rounded
 
@@ -125,6 +167,11 @@ def print_figures(splits: dict[str, Any]) -> None:
             print(
                 f"  FER+ head, images with a majority: {figures['ferplus_majority_accuracy']:.2%} "
                 f"of {figures['ferplus_majority_images']}"
+            )
+        for head, agreement in figures.get("vote_agreement", {}).items():
+            print(
+                f"  FER+'s votes and {head}: KL {agreement['kl']:.4f}, JS {agreement['js']:.4f} "
+                f"nats on {agreement['images']} images at temperature {agreement['temperature']}"
             )
 
 

@@ -1,7 +1,12 @@
 """Release a run: `python -m training.export RUN --data FER2013.npz --out models/expression-X.Y.Z`.
 
-Keras -> ONNX, checked against Keras, with everything the service needs beside it. The graph takes
-uint8 crops and holds its own normalisation; the temperature is fitted on PublicTest.
+Keras -> ONNX, checked against Keras, with everything the service needs beside it: the one command
+of a release. The graph takes uint8 crops and holds its own normalisation; the temperature is fitted
+on PublicTest; the int8 graph and the robustness figures come from training.quantize and
+training.robustness.
+
+Without --out the graph and its metrics.json go to RUN/model: enough for `training.report`, and
+meant for networks that no service is to load, such as the paper's.
 """
 
 import argparse
@@ -21,10 +26,15 @@ from training.card import write_card
 from training.config import TrainConfig
 from training.dataset import Dataset, Split
 from training.evaluate import measure, print_figures, run_model
+from training.explain import MAPS, add_maps
+from training.figures import plot_reliability, plot_robustness
 from training.labels import EXPRESSIONS
 from training.metrics import confidence_for_precision, fit_temperature, softmax
+from training.quantize import quantize
 from training.release import write_config, write_json
+from training.robustness import measure_robustness
 from training.systems import count_macs
+from training.tencrop import ten_crop_logits
 from training.train import load_network, read_config
 from training.verify import verify
 
@@ -34,10 +44,12 @@ PHOTO = Path(__file__).parent.parent / "tests" / "data" / "astronaut.jpg"
 PHOTO_FACE = (166, 56, 286, 176)  # left, top, right, bottom
 
 
-def write_onnx(network: keras.Model, path: Path) -> None:
+def write_onnx(network: keras.Model, path: Path, *, maps: bool = True) -> None:
     """Write uint8 [N, 48, 48] -> logits as ONNX, batch dynamic, outputs named as in Keras.
 
-    The Keras backend must be TensorFlow: tf2onnx reads a TensorFlow graph.
+    One more output, `maps`, tells where in the image each logit comes from (training.explain), for
+    the networks that can have it. The Keras backend must be TensorFlow: tf2onnx reads a TensorFlow
+    graph.
     """
     # Both are slow to import, and only this function needs them.
     import tensorflow as tf
@@ -46,6 +58,8 @@ def write_onnx(network: keras.Model, path: Path) -> None:
     signature = [tf.TensorSpec((None, 48, 48), tf.uint8, name="image")]
     graph, _ = tf2onnx.convert.from_keras(network, input_signature=signature, opset=OPSET)
     _name_outputs(graph, list(network.output))
+    if maps:
+        add_maps(graph)
     graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     for output in graph.graph.output:
         output.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -107,10 +121,14 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
     print_figures(splits)
     metrics = {
         "splits": splits,
+        "int8": quantize(out, dataset),
+        "robustness": measure_robustness(graph, dataset),
         "training": training_record(run, config, network),
         "verification": parity,
     }
     write_json(out / "metrics.json", metrics)
+    plot_reliability(splits, out / "reliability.svg")
+    plot_robustness(metrics["robustness"], out / "robustness.svg")
     write_config(
         out,
         {
@@ -124,7 +142,7 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
                 "range": [0, 255],
                 "colour": "gray",
             },
-            "outputs": list(network.output),
+            "outputs": [*network.output, MAPS],
             "temperature": temperature,
             "uncertain_below": uncertain_below,
             "opset": OPSET,
@@ -136,11 +154,40 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
     write_card(out)
 
 
+def compare(run: Path, dataset: Dataset, out: Path) -> None:
+    """Write model.onnx, checked, and metrics.json: a network to be compared and not served."""
+    config, network = read_config(run), load_network(run)
+    out.mkdir(parents=True, exist_ok=True)
+    graph = out / "model.onnx"
+    write_onnx(network, graph, maps=False)
+
+    public, test = dataset.split(Split.PUBLIC_TEST), dataset.split(Split.TEST)
+    parity = verify(network, graph, public.images[::7])
+    logits = run_model(graph, public.images)["logits"]
+    temperature = round(fit_temperature(logits, public.labels), 4)
+    splits = measure(graph, dataset, temperature)
+    print_figures(splits)
+    metrics: dict[str, Any] = {
+        "splits": splits,
+        "temperature": temperature,
+        "training": training_record(run, config, network),
+        "verification": parity,
+    }
+    if config.system == "vggnet":
+        right = ten_crop_logits(graph, test.images).argmax(axis=1) == test.labels
+        metrics["ten_crop_accuracy"] = {
+            Split(split).usage: round(float(right[test.splits == split].mean()), 5)
+            for split in np.unique(test.splits)
+        }
+    write_json(out / "metrics.json", metrics)
+
+
 def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dict[str, Any]:
     history = json.loads((run / "log.json").read_text())
     return {
         "system": config.system,
         "epochs": len(history),
+        "planned_epochs": config.epochs,
         "seconds": round(sum(epoch["seconds"] for epoch in history)),
         "parameters": network.count_params(),
         "macs": count_macs(network),
@@ -152,10 +199,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("run", type=Path, help="the folder that training.train wrote")
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
-    parser.add_argument("--out", type=Path, required=True, help="models/<name>-<version>")
+    parser.add_argument("--out", type=Path, help="models/<name>-<version>, for a release")
     arguments = parser.parse_args()
-    release(arguments.run, Dataset.load(arguments.data), arguments.out)
-    print(f"released {arguments.out}", file=sys.stderr)
+    dataset = Dataset.load(arguments.data)
+    if arguments.out:
+        release(arguments.run, dataset, arguments.out)
+        print(f"released {arguments.out}", file=sys.stderr)
+    else:
+        compare(arguments.run, dataset, arguments.run / "model")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Arrays: `logits` and `probabilities` float32 [N, K], `labels` integers [N]. Shar
 """
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +35,28 @@ def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray
     return matrix
 
 
-def negative_log_likelihood(probabilities: Floats, labels: Labels) -> float:
-    own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, 1e-12)).mean())
+def negative_log_likelihood(probabilities: Floats, targets: Labels | Floats) -> float:
+    """Of `targets`, labels [N] or shares of the labels [N, K]; it is cross-entropy for those."""
+    shares = np.eye(probabilities.shape[1])[targets] if targets.ndim == 1 else targets
+    return float(-(shares * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1).mean())
 
 
 def brier_score(probabilities: Floats, labels: Labels) -> float:
     """Brier (1950), summed over the classes: 0 is perfect, 2 is certain and wrong."""
     wanted = np.eye(probabilities.shape[1])[labels]
     return float(np.square(probabilities - wanted).sum(axis=1).mean())
+
+
+def kl_divergence(wanted: Floats, found: Floats) -> float:
+    """Mean Kullback-Leibler divergence of `found` from `wanted`, distributions [N, K], in nats."""
+    ratio = np.where(wanted > 0, wanted, 1) / np.where(wanted > 0, np.maximum(found, 1e-12), 1)
+    return float((wanted * np.log(ratio)).sum(axis=1).mean())
+
+
+def js_divergence(one: Floats, other: Floats) -> float:
+    """Mean Jensen-Shannon divergence (Lin 1991), in nats: 0 is equal, log 2 shares nothing."""
+    middle = (one + other) * np.float32(0.5)
+    return (kl_divergence(one, middle) + kl_divergence(other, middle)) / 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> Reliab
     )
 
 
-def fit_temperature(logits: Floats, labels: Labels) -> float:
+def fit_temperature(logits: Floats, targets: Labels | Floats) -> float:
     """The temperature of least negative log-likelihood (Guo et al. 2017), by golden section.
 
     The likelihood has one peak in 1/T, and so in log T, which is searched from 1/5 to 5.
@@ -81,7 +95,7 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
     low, high = -np.log(5), np.log(5)
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax(logits, np.exp(log_temperature)), labels)
+        return negative_log_likelihood(softmax(logits, np.exp(log_temperature)), targets)
 
     while high - low > 1e-4:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
@@ -102,6 +116,13 @@ def confidence_for_precision(probabilities: Floats, labels: Labels, precision: f
     return float(confidence[order[enough[-1]]]) if len(enough) else 1.0
 
 
+def vote_shares(votes: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Floats]:
+    """Votes [N, K] as distributions: which rows have any vote, and the shares in those rows."""
+    counts = votes.sum(axis=1)
+    voted = counts > 0
+    return voted, (votes[voted] / counts[voted, None]).astype(np.float32)
+
+
 def majority_votes(votes: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """FER+'s majority rule (Barsoum et al. 2016, arXiv 1608.01041): which images count, as what.
 
@@ -111,3 +132,12 @@ def majority_votes(votes: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray
     kept = np.where(votes > 1, votes, 0).astype(np.int64)
     winner = kept.argmax(axis=1)
     return (kept.max(axis=1) > 0.5 * kept.sum(axis=1)) & (winner < 8), winner
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """p of so uneven a split of the images that only one of two got right: McNemar 1947, exact."""
+    discordant = only_first + only_second
+    fewer = min(only_first, only_second)
+    ways = sum(comb(discordant, k) for k in range(fewer + 1))
+    # Whole numbers up to here: one outcome's probability is too small for a float.
+    return min(1.0, 2 * ways / (1 << discordant))

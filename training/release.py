@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-CHECKED = ("model.onnx", "golden.npz", "metrics.json")  # what the service reads
+CHECKED = ("*.onnx", "*.npz", "metrics.json")  # what the service reads
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -27,11 +27,29 @@ def write_config(out: Path, config: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "version": version,
         **config,
-        "files": {file: hashlib.sha256((out / file).read_bytes()).hexdigest() for file in CHECKED},
+        "files": checksums(out),
         "commit": commit(),
     }
     write_json(out / "config.json", whole)
     return whole
+
+
+def amend(out: Path, metrics: dict[str, Any]) -> None:
+    """Replace sections of metrics.json, and bring the checksums in config.json up to date.
+
+    For what is measured or added after a release; `config.json` keeps its commit and command.
+    """
+    config, recorded = (
+        json.loads((out / name).read_text()) for name in ("config.json", "metrics.json")
+    )
+    write_json(out / "metrics.json", {**recorded, **metrics})
+    write_json(out / "config.json", {**config, "files": checksums(out)})
+
+
+def checksums(out: Path) -> dict[str, str]:
+    """sha256 of every file of the directory that the service reads, by name."""
+    files = [file for pattern in CHECKED for file in sorted(out.glob(pattern))]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def commit() -> str:
@@ -46,14 +64,15 @@ def commit() -> str:
 
 
 def perturbed(graph: onnx.ModelProto, change: float = 0.01) -> onnx.ModelProto:
-    """A copy in which the first convolution's weights are larger by `change`.
+    """A copy in which the first layer's weights are larger by `change`.
 
     A comparison that cannot tell this copy from the graph proves nothing about the graph.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)
-    first = next(node for node in copy.graph.node if node.op_type == "Conv")
-    weights = next(w for w in copy.graph.initializer if w.name == first.input[1])
+    kernels = {tensor.name: tensor for tensor in copy.graph.initializer}
+    layers = (node for node in copy.graph.node if node.op_type in ("Conv", "MatMul", "Gemm"))
+    weights = next(kernels[node.input[1]] for node in layers if node.input[1] in kernels)
     larger = numpy_helper.to_array(weights) * np.float32(1 + change)
     weights.CopyFrom(numpy_helper.from_array(larger, weights.name))
     return copy

@@ -3,6 +3,7 @@
 Reads top to bottom: config, data, network, optimiser, loop. The run's folder (runs/<config>/ unless
 --out names another) holds the checkpoint, the log and the curves; the same command goes on from the
 last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
+A config that cleans the data reads what `training.audit` found in it: --findings.
 """
 
 import argparse
@@ -19,11 +20,13 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from training.audit import clean, read_findings
 from training.augment import Augment
 from training.batches import Batches
 from training.config import Augmentation, TrainConfig, load_config
 from training.curves import plot_curves
 from training.dataset import Dataset, Split
+from training.distill import distil
 from training.systems import build_system, count_macs
 
 
@@ -71,7 +74,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, Any]] = []
 
     def restore(self, model: keras.Model) -> int:
         """Load the last checkpoint, if there is one; returns the number of epochs it has behind."""
@@ -89,9 +92,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
         seconds = round(time.monotonic() - self.started, 1)
-        self.history.append(
-            {"epoch": epoch + 1, "learning_rate": rate, "seconds": seconds, **figures}
-        )
+        spent = {"learning_rate": rate, "seconds": seconds, "device": device()}
+        self.history.append({"epoch": epoch + 1, **spent, **figures})
         # The log is renamed last: it says which epoch the weights belong to.
         new = self.weights.with_name("new.weights.h5")
         self.model.save_weights(new)
@@ -100,6 +102,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
         new_log.write_text(json.dumps(self.history, indent=1))
         new_log.replace(self.log)
         plot_curves(self.history, self.log.with_name("curves.png"))
+
+
+def device() -> str:
+    """What computes, such as "jax, gpu" or "tensorflow, 2 cores": it goes with the seconds."""
+    place = str(ops.convert_to_tensor(0.0).device).lower()
+    gpu = "gpu" in place or "cuda" in place
+    return f"{keras.backend.backend()}, {'gpu' if gpu else f'{os.cpu_count()} cores'}"
 
 
 def targets(dataset: Dataset, config: TrainConfig) -> dict[str, NDArray[np.float32]]:
@@ -119,13 +128,17 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
 
     training, validation = dataset.split(Split.TRAINING), dataset.split(Split.PUBLIC_TEST)
     batches = Batches(training.images, targets(training, config), config)
-    model = build_trainable(config)
+    model = network = build_trainable(config)
+    if config.teachers:
+        # The system of a run is the last layer of what it trained.
+        teachers = [restore_network(Path(folder)).layers[-1] for folder in config.teachers]
+        model = distil(network, teachers, config.teacher_weight, config.teacher_temperature)
     losses: dict[str, Any] = {
         "logits": keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=config.label_smoothing
         )
     }
-    weights = {"logits": 1.0}
+    weights = {"logits": 1 - config.teacher_weight}
     if config.ferplus_weight:
         losses["ferplus"] = keras.losses.CategoricalCrossentropy(from_logits=True)
         weights["ferplus"] = config.ferplus_weight
@@ -134,6 +147,8 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         loss=losses,
         loss_weights=weights,
         metrics={"logits": ["accuracy"]},
+        # XLA takes longer to compile than the one epoch of a rehearsal.
+        jit_compile="auto" if config.epochs > 1 else False,
     )
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,8 +156,8 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     checkpoint = Checkpoint(folder)
     done = batches.epoch = checkpoint.restore(model)
     print(
-        f"{config.system}: {count_macs(model) / 1e6:.1f} million MACs, "
-        f"{model.count_params() / 1e6:.2f} million parameters, "
+        f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "
+        f"{network.count_params() / 1e6:.2f} million parameters, "
         f"{len(training.images)} images, epochs {done + 1}..{config.epochs}"
     )
     model.fit(
@@ -155,28 +170,63 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         verbose=1 if sys.stdout.isatty() else 2,  # a progress bar for people, lines for logs
         shuffle=False,  # Batches draws its own order, the same after a resume
     )
+    return network
+
+
+def solve(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
+    """The linear SVM's way to a run's folder: one convex problem, logged as one epoch."""
+    from training.systems import svm  # scikit-learn is needed for this alone
+
+    training, validation = dataset.split(Split.TRAINING), dataset.split(Split.PUBLIC_TEST)
+    model = build_trainable(config)
+    started = time.monotonic()
+    steps = svm.fit(model, training.images, training.labels, config)
+    entry: dict[str, Any] = {
+        "epoch": 1,
+        "newton_steps": steps,
+        "seconds": round(time.monotonic() - started, 1),
+        "device": f"scikit-learn, {os.cpu_count()} cores",
+    }
+    for name, part in (("logits_accuracy", training), ("val_logits_accuracy", validation)):
+        said = model.predict(part.images, batch_size=256, verbose=0)["logits"].argmax(axis=1)
+        entry[name] = round(float((said == part.labels).mean()), 5)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    model.save_weights(folder / "checkpoint.weights.h5")
+    (folder / "log.json").write_text(json.dumps([entry], indent=1))
     return model
 
 
 def read_config(folder: Path) -> TrainConfig:
     """The config of the run that wrote this folder."""
     written = json.loads((folder / "config.json").read_text())
-    return TrainConfig(**{**written, "augmentation": Augmentation(**written["augmentation"])})
+    augmentation = Augmentation(**written["augmentation"])
+    teachers = tuple(written.get("teachers", ()))
+    return TrainConfig(**{**written, "augmentation": augmentation, "teachers": teachers})
 
 
 def load_network(folder: Path) -> keras.Model:
     """The network of a run's last checkpoint, in float32: uint8 [N, 48, 48] -> logits."""
     keras.mixed_precision.set_global_policy("float32")
+    return restore_network(folder)
+
+
+def restore_network(folder: Path) -> keras.Model:
+    """The same in the precision that is set. Teachers stay behind: they were for training only."""
     network = build_trainable(read_config(folder))
     network.load_weights(folder / "checkpoint.weights.h5")
     return network
 
 
 def smoke(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Dataset]:
-    """The same run on 2 % of the images for one epoch: shows that every part works."""
-    return replace(config, epochs=1, warmup_epochs=0.0), dataset.take(
-        np.arange(0, len(dataset), 50)
-    )
+    """The same run on 2 % of the images for one epoch: shows that every part works.
+
+    It learns from its teachers' smoke runs, which have to come first.
+    """
+    teachers = tuple(f"{folder}-smoke" for folder in config.teachers)
+    short = replace(config, epochs=1, warmup_epochs=0.0, teachers=teachers)
+    return short, dataset.take(np.arange(0, len(dataset), 50))
 
 
 def main() -> None:
@@ -185,13 +235,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<config>)")
     parser.add_argument("--smoke", action="store_true", help="one epoch of 2 %% of the images")
+    parser.add_argument(
+        "--findings",
+        type=Path,
+        default=Path("runs/audit/findings.csv"),
+        help="what training.audit wrote (default: %(default)s), for a config that cleans",
+    )
     arguments = parser.parse_args()
     config, dataset = load_config(arguments.config), Dataset.load(arguments.data)
     folder = arguments.out or Path("runs") / arguments.config.stem
+    if config.cleaning != "none":
+        dataset = clean(dataset, read_findings(arguments.findings), config.cleaning)
     if arguments.smoke:
         config, dataset = smoke(config, dataset)
         folder = folder.with_name(folder.name + "-smoke")
-    train(config, dataset, folder)
+    run = solve if config.optimizer == "liblinear" else train
+    run(config, dataset, folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import pytest
 
 from training.config import Augmentation, TrainConfig
 from training.dataset import Dataset, Split
-from training.train import train
+from training.export import compare, write_onnx
+from training.train import load_network, train
 
 
 def make_dataset(per_class: int = 24, seed: int = 0) -> Dataset:
@@ -56,4 +57,15 @@ def run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     folder: Path = tmp_path_factory.mktemp("runs") / "small"
     train(SMALL, dataset, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def compared(run: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """runs/paper_proposed/model and release/, as export writes them; both are the small network."""
+    folder: Path = tmp_path_factory.mktemp("compared")
+    for name in ("runs/paper_proposed/model", "release"):
+        compare(run, dataset, folder / name)
+    write_onnx(load_network(run), folder / "release" / "model.onnx")
+    (folder / "release" / "config.json").write_text('{"outputs": ["logits", "ferplus", "maps"]}')
     return folder

@@ -142,3 +142,17 @@ def test_erasing_covers_one_rectangle_of_the_documented_size() -> None:
         rows, columns = image.any(axis=1), image.any(axis=0)
         assert image.sum() == rows.sum() * columns.sum()  # a full rectangle
     assert changed.mean(axis=(1, 2, 3)).max() < 0.21
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        Augmentation(flip=False, shift=0.2, shift_share=0.4),
+        Augmentation(flip=False, rotation_degrees=30, rotation_share=0.4),
+    ],
+    ids=["shift", "rotation"],
+)
+def test_a_share_of_the_images_is_framed_anew(augmentation: Augmentation) -> None:
+    images = smooth_faces(300)
+    changed = np.abs(augmented(augmentation, images) - images).max(axis=(1, 2, 3)) > 1e-3
+    assert changed.mean() == pytest.approx(0.4, abs=0.1)

@@ -63,3 +63,17 @@ def test_mixup_mixes_pixels_and_targets_in_the_same_proportion(training: Dataset
     np.testing.assert_allclose(images[:, 0, 0], expected, atol=0.51)
     np.testing.assert_allclose(wanted["logits"].sum(axis=1), 1, rtol=1e-5)
     assert np.all(wanted["logits"].max(axis=1) >= 0.499)
+
+
+def test_oversampling_shows_every_class_equally_often_in_an_epoch_as_long(
+    training: Dataset,
+) -> None:
+    rare = training.take((training.labels != 1) | (np.arange(len(training)) % 3 == 0))
+    config = replace(SMALL, oversampling=True)
+    batches = Batches(rare.images, targets(rare, config), config)
+    assert len(batches) == len(rare) // 8
+    shown = np.zeros(7)
+    for epoch in range(40):
+        batches.epoch = epoch
+        shown += sum(batches[step][1]["logits"].sum(axis=0) for step in range(len(batches)))
+    np.testing.assert_allclose(shown / shown.sum(), 1 / 7, atol=0.03)

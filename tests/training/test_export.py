@@ -4,16 +4,18 @@ import hashlib
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
+from training.config import TrainConfig
 from training.dataset import Dataset
 from training.evaluate import measure, run_model
-from training.export import golden_images, release
+from training.export import golden_images, release, write_onnx
 from training.release import perturbed
-from training.train import load_network
+from training.train import build_trainable, load_network
 from training.verify import VerificationError, verify
 
 
@@ -87,6 +89,22 @@ def test_the_card_quotes_metrics_json(released: Path) -> None:
     assert "$" not in card
 
 
+def test_a_release_holds_its_pictures_and_what_it_bears(released: Path) -> None:
+    config, metrics = (
+        json.loads((released / name).read_text()) for name in ("config.json", "metrics.json")
+    )
+    assert ("model.int8.onnx" in config["files"]) is metrics["int8"]["released"]
+    assert (released / "model.int8.onnx").exists() is metrics["int8"]["released"]
+    card = (released / "MODEL_CARD.md").read_text()
+    for picture in ("reliability.svg", "robustness.svg"):
+        assert f"]({picture})" in card
+        assert (released / picture).read_text().startswith("<?xml")
+    jpeg = " | ".join(
+        f"{100 * a:.2f}" for a in metrics["robustness"]["corruptions"]["jpeg"].values()
+    )
+    assert f"| jpeg | {jpeg} |" in card
+
+
 def test_verify_refuses_another_graph(
     released: Path, run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -100,3 +118,32 @@ def test_verify_refuses_images_that_show_nothing(released: Path, run: Path) -> N
     """On black pictures the first convolution's weights do not matter, so no error would show."""
     with pytest.raises(VerificationError, match="cannot tell graphs apart"):
         verify(load_network(run), released / "model.onnx", np.zeros((8, 48, 48), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "system",
+    ["proposed", "vggnet", "cnn", "clcm", "mobilenetv2", "shufflenetv2", "svm"],
+)
+def test_every_system_of_the_paper_is_exported_as_it_is(
+    system: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    """Untrained, but with batch normalisation's means of real activations: without those, a deep
+    network's logits vanish, and nothing could be seen to differ.
+    """
+    network = build_trainable(TrainConfig(system, 1, 8, "sgd", 0.01))
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(dataset.images[:32], training=True)
+    write_onnx(network, tmp_path / "model.onnx", maps=False)
+    assert list(
+        verify(network, tmp_path / "model.onnx", dataset.images[:32])["largest_difference"]
+    ) == ["logits"]
+
+
+def test_a_system_that_is_compared_has_metrics_and_no_release(compared: Path) -> None:
+    folder = compared / "runs" / "paper_proposed" / "model"
+    assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "model.onnx"]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["verification"]["largest_difference"]["logits"] <= 1e-4
+    assert metrics["training"]["planned_epochs"] == 2

@@ -8,10 +8,14 @@ from training.metrics import (
     confidence_for_precision,
     confusion_matrix,
     fit_temperature,
+    js_divergence,
+    kl_divergence,
     majority_votes,
+    mcnemar,
     negative_log_likelihood,
     reliability,
     softmax,
+    vote_shares,
     wilson_interval,
 )
 
@@ -64,6 +68,34 @@ def test_temperature_is_found_again(temperature: float) -> None:
     assert fit_temperature(calibrated * temperature, labels) == pytest.approx(temperature, rel=0.05)
 
 
+def test_likelihood_of_shares_is_cross_entropy_and_gives_the_same_temperature() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (500, 7)).astype(np.float32)
+    labels = random.integers(0, 7, 500)
+    one_hot = np.eye(7, dtype=np.float32)[labels]
+    assert fit_temperature(logits, one_hot) == pytest.approx(fit_temperature(logits, labels))
+    shares = np.array([[0.25, 0.75]], np.float32)
+    found = negative_log_likelihood(np.array([[0.5, 0.5]], np.float32), shares)
+    assert found == pytest.approx(np.log(2))
+
+
+def test_divergences_by_hand() -> None:
+    wanted = np.array([[1, 0], [0.5, 0.5]], np.float32)
+    found = np.array([[0.5, 0.5], [0.5, 0.5]], np.float32)
+    assert kl_divergence(wanted, found) == pytest.approx(np.log(2) / 2)
+    assert kl_divergence(wanted, wanted) == js_divergence(found, found) == 0
+    # Of (1, 0) and (.5, .5): 1 log(1/.75) / 2 + (.5 log(.5/.75) + .5 log(.5/.25)) / 2.
+    one = (np.log(4 / 3) + 0.5 * np.log(2 / 3) + 0.5 * np.log(2)) / 2
+    assert js_divergence(wanted, found) == pytest.approx(one / 2)
+    assert js_divergence(wanted[:1], wanted[:1, ::-1]) == pytest.approx(np.log(2))
+
+
+def test_vote_shares_leave_out_who_has_no_vote() -> None:
+    voted, shares = vote_shares(np.array([[3, 1], [0, 0], [0, 10]], np.uint8))
+    assert voted.tolist() == [True, False, True]
+    assert shares.tolist() == [[0.75, 0.25], [0, 1]]
+
+
 def test_confidence_for_precision_is_the_lowest_that_keeps_the_promise() -> None:
     confidence = np.array([0.9, 0.8, 0.7, 0.6])
     probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
@@ -86,3 +118,16 @@ def test_majority_drops_single_votes_and_what_is_no_expression() -> None:
     counts, winner = majority_votes(votes)
     assert counts.tolist() == [True, False, False, True]
     assert winner[counts].tolist() == [0, 0]
+
+
+def test_mcnemar_is_the_exact_binomial_test() -> None:
+    """By hand: 12 coins, 2 or fewer heads or tails: 2 (1 + 12 + 66) / 4096."""
+    assert mcnemar(10, 2) == pytest.approx(2 * 79 / 4096)
+    assert mcnemar(2, 10) == mcnemar(10, 2)
+    assert mcnemar(5, 5) == 1
+    assert mcnemar(0, 0) == 1
+
+
+def test_mcnemar_stands_large_numbers() -> None:
+    assert mcnemar(1000, 900) == pytest.approx(0.023, abs=0.001)
+    assert mcnemar(4000, 100) == 0

@@ -10,8 +10,16 @@ import pytest
 
 from tests.training.conftest import SMALL
 from training import train as module
+from training.config import TrainConfig
 from training.dataset import Dataset, Split
-from training.train import build_trainable, load_network, read_config, targets, train
+from training.train import (
+    build_trainable,
+    load_network,
+    read_config,
+    solve,
+    targets,
+    train,
+)
 
 
 def accuracy(network: keras.Model, dataset: Dataset) -> float:
@@ -91,3 +99,22 @@ def test_ferplus_targets_are_shares_of_the_votes(dataset: Dataset) -> None:
     shares = targets(replace(dataset, votes=votes), SMALL)["ferplus"]
     assert shares[0].tolist() == [0.75, 0, 0, 0.25, 0, 0, 0, 0]
     assert shares[1].sum() == 0
+
+
+def test_an_svm_leaves_a_run_like_any_other(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig("svm", 1000, 1, "liblinear", 1.0, weight_decay=0.01)
+    solved = solve(config, dataset, tmp_path)
+    assert read_config(tmp_path) == config
+    (entry,) = json.loads((tmp_path / "log.json").read_text())
+    assert entry["logits_accuracy"] > 0.9
+    assert 1 <= entry["newton_steps"] < 1000
+    expected = solved.predict(dataset.images[:9], verbose=0)["logits"]
+    found = load_network(tmp_path).predict(dataset.images[:9], verbose=0)["logits"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_seconds_go_with_the_device_that_they_were_spent_on(run: Path) -> None:
+    for epoch in json.loads((run / "log.json").read_text()):
+        backend, _, place = epoch["device"].partition(", ")
+        assert backend == keras.backend.backend()
+        assert place == "gpu" or place.endswith("cores")

@@ -1,0 +1,96 @@
+"""What the table says of a run: whether it converged, and who is better than whom."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.comparison import (
+    BALANCING,
+    CLEANING,
+    SYSTEMS,
+    WHOLE_TEST,
+    ReportError,
+    compare_systems,
+    convergence,
+)
+from training.config import load_config
+from training.dataset import Dataset
+
+
+def history(*accuracies: float) -> list[dict[str, Any]]:
+    return [{"val_logits_accuracy": accuracy} for accuracy in accuracies]
+
+
+def test_a_curve_that_rises_is_not_converged() -> None:
+    rising = history(*(number / 100 for number in range(20)))
+    assert convergence(rising, 20) == "not converged: still rising, 3.0 points in 3 epochs"
+
+
+def test_a_flat_or_falling_curve_is_converged() -> None:
+    assert convergence(history(0.1, 0.5, *[0.7] * 8), 10) == "converged"
+    assert convergence(history(*[0.7] * 5, *[0.6] * 5), 10) == "converged"
+
+
+def test_a_run_that_was_stopped_is_not_converged() -> None:
+    assert convergence(history(0.5, 0.5, 0.5), 100) == "not converged: 3 of 100 epochs"
+
+
+def test_one_epoch_tells_nothing_unless_it_solved_the_problem() -> None:
+    assert convergence(history(0.5), 1).startswith("not converged")
+    solved = [{"newton_steps": 12, "val_logits_accuracy": 0.5}]
+    assert convergence(solved, 1000) == "solved: 12 Newton steps"
+    assert convergence(solved, 12) == "not converged: 12 Newton steps"
+
+
+def test_every_config_that_the_report_names_is_there() -> None:
+    configs = Path(__file__).parents[2] / "training" / "configs"
+    names = [system.config for system in SYSTEMS if system.config]
+    for name in {*names, *BALANCING.values(), *CLEANING.values()}:
+        assert load_config(configs / f"{name}.py").epochs > 0
+
+
+def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
+    configs = Path(__file__).parents[2] / "training" / "configs"
+    paper = vars(load_config(configs / "paper_proposed.py"))
+    for name in {*BALANCING.values(), *CLEANING.values()} - {"paper_proposed"}:
+        variant = vars(load_config(configs / f"{name}.py"))
+        changed = {key for key in paper if variant[key] != paper[key]}
+        assert changed <= {"class_weights", "oversampling"} or changed == {"cleaning"}, name
+
+
+def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
+    found = compare_systems(dataset, compared / "runs", compared / "release")
+    trained = {name for name, system in found["systems"].items() if system}
+    assert trained == {"proposed", "mien"}
+    (test,) = found["mcnemar"]
+    assert {test["better"], test["worse"]} == trained
+    assert test["p"] == 1  # both are the same network here
+    assert found["speed"]["threads"] == 1
+
+
+def test_figures_are_those_of_metrics_json(compared: Path, dataset: Dataset) -> None:
+    found = compare_systems(dataset, compared / "runs", compared / "release")
+    path = compared / "runs" / "paper_proposed" / "model" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    proposed = found["systems"]["proposed"]
+    for split in ("PrivateTest", "PublicTest", WHOLE_TEST):
+        for figure, value in proposed["splits"][split].items():
+            assert value == metrics["splits"][split][figure]
+    assert proposed["macs"] == metrics["training"]["macs"]
+    assert proposed["bytes"] == path.with_name("model.onnx").stat().st_size
+
+
+def test_metrics_of_another_graph_are_refused(
+    compared: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "paper_proposed" / "model"
+    folder.mkdir(parents=True)
+    source = compared / "runs" / "paper_proposed" / "model"
+    (folder / "model.onnx").write_bytes((source / "model.onnx").read_bytes())
+    metrics = json.loads((source / "metrics.json").read_text())
+    metrics["splits"][WHOLE_TEST]["accuracy"] -= 0.1
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(ReportError, match="records an accuracy of"):
+        compare_systems(dataset, tmp_path, compared / "release")

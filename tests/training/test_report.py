@@ -1,0 +1,81 @@
+"""The report as a whole: written from results files, honest about what is missing."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from training.dataset import Dataset
+from training.page import render
+from training.report import newest_release, report
+
+ROOT = Path(__file__).parents[2]
+CHARTS = (
+    "class-distribution", "class-weights", "architecture", "curves", "confusion", "literature",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written(compared: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("docs") / "report"
+    report(dataset, compared / "runs", compared / "release", out)
+    return out
+
+
+def test_the_page_comes_from_results_json_alone(written: Path) -> None:
+    results = json.loads((written / "results.json").read_text())
+    assert (written / "README.md").read_text() == render(results)
+
+
+def test_scores_stand_beside_the_published_ones(written: Path, compared: Path) -> None:
+    page = (written / "README.md").read_text()
+    path = compared / "runs" / "paper_proposed" / "model" / "metrics.json"
+    splits = json.loads(path.read_text())["splits"]
+    private, public = (f"{100 * splits[s]['accuracy']:.2f}" for s in ("PrivateTest", "PublicTest"))
+    assert f"| proposed | 70.13 | {private} | {public} |" in page
+
+
+def test_what_is_not_trained_is_said_to_be_so(written: Path) -> None:
+    page = (written / "README.md").read_text()
+    assert "**2 of 8 systems are trained so far.**" in page
+    assert "| VGGNet | 73.28 | not trained |" in page
+    assert "| oversampling | not trained |" in page
+    assert "training.audit` has not run" in page
+    assert "it needs `--url` of a running service" in page
+
+
+def test_every_chart_is_drawn_and_linked(written: Path) -> None:
+    page = (written / "README.md").read_text()
+    for chart in CHARTS:
+        assert f"({chart}.svg)" in page
+        assert "<svg" in (written / f"{chart}.svg").read_text()
+
+
+def test_faces_are_drawn_where_git_does_not_look(written: Path) -> None:
+    pictures = sorted(path.stem for path in (written / "pictures").iterdir())
+    assert pictures == ["augmentations", "grad-cam", "samples"]
+    assert not list(written.glob("*.png"))
+    ignored = ["git", "check-ignore", "--quiet", "docs/report/pictures/samples.png"]
+    assert subprocess.run(ignored, cwd=ROOT).returncode == 0
+
+
+def test_the_newest_release_is_taken(tmp_path: Path) -> None:
+    for version in ("0.9.0", "0.10.0"):
+        (tmp_path / f"expression-{version}").mkdir()
+        (tmp_path / f"expression-{version}" / "config.json").write_text("{}")
+    assert newest_release(tmp_path).name == "expression-0.10.0"
+    with pytest.raises(FileNotFoundError, match="writes it"):
+        newest_release(tmp_path / "none")
+
+
+def test_classes_are_counted_in_the_whole_data_set(written: Path, dataset: Dataset) -> None:
+    counts = json.loads((written / "results.json").read_text())["data"]["counts"]
+    assert sum(sum(by_class.values()) for by_class in counts.values()) == len(dataset)
+    assert counts["PrivateTest"]["happy"] == 8
+
+
+def test_the_services_answers_stand_on_the_page(written: Path) -> None:
+    results = json.loads((written / "results.json").read_text())
+    results["deployment"] = [{"index": 3, "label": "fear", "said": "sad", "confidence": 0.4321}]
+    assert "| fear | sad | 0.43 |" in render(results)

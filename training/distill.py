@@ -1,0 +1,56 @@
+"""Learning from teachers: what a student loses for answering otherwise than they do.
+
+Knowledge distillation (Hinton et al. 2015, arXiv 1503.02531): besides the labels, the student is
+told the mean softened answer of trained networks. It has to hold on the very view that the student
+sees (Beyer et al. 2021, arXiv 2106.05237), mixed up and augmented, so the teachers run inside the
+training step, and cached answers would not do. Plain `keras.ops`: TensorFlow, JAX and PyTorch.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class Distillation(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
+    """The student's logits [N, K], as they are; in training, they add to the network's loss.
+
+    The loss is weight * temperature^2 * KL(teachers || student), both softened by the temperature.
+    Its square keeps the gradient's size when the temperature changes (Hinton et al., section 2).
+    """
+
+    def __init__(
+        self, teachers: Sequence[keras.Model], weight: float, temperature: float, **kwargs: Any
+    ) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.teachers = list(teachers)
+        self.weight, self.temperature = weight, temperature
+        for teacher in self.teachers:
+            teacher.trainable = False
+
+    def call(self, logits: Any, view: Any, training: bool = False) -> Any:
+        if training:
+            answers = [
+                ops.softmax(teacher(view, training=False)["logits"] / self.temperature)
+                for teacher in self.teachers
+            ]
+            wanted = ops.stop_gradient(sum(answers) / len(answers))
+            found = ops.log_softmax(logits / self.temperature)
+            divergence = ops.sum(wanted * (ops.log(ops.maximum(wanted, 1e-7)) - found), axis=-1)
+            self.add_loss(self.weight * self.temperature**2 * ops.mean(divergence))
+        return logits
+
+
+def distil(
+    student: keras.Model, teachers: Sequence[keras.Model], weight: float, temperature: float
+) -> keras.Model:
+    """The student's own layers and weights, with a loss for what its teachers would not say.
+
+    `student` is what `build_trainable` gives; `teachers` go from a view, float32 [N, 48, 48, 1] in
+    0..1, to {"logits": [N, 7]}, and stay as they are.
+    """
+    view = student.get_layer("augment").output
+    learn = Distillation(teachers, weight, temperature, name="distillation")
+    outputs = {**student.output, "logits": learn(student.output["logits"], view)}
+    return keras.Model(student.input, outputs, name=student.name)
