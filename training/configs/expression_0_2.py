@@ -1,7 +1,7 @@
 """The second network: 109 million MACs, deeper, trained for longer.
 
 Command:  python -m training.train training/configs/expression_0_2.py --data FER2013.npz
-Time:     81 minutes on two busy cores (KERAS_BACKEND=torch, AVX-512 BF16)
+Time:     83 minutes on two busy cores (KERAS_BACKEND=torch, AVX-512 BF16)
 Score:    66.7 % on PublicTest
 """
 
