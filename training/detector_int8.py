@@ -69,10 +69,12 @@ def read_photos(archive: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np
 
 def quantize(model: onnx.ModelProto, photos: list[NDArray[np.uint8]], side: int) -> bytes:
     """The int8 graph. The two layers that enlarge the maps stay in float32, at no cost."""
+    copy = onnx.ModelProto()  # the quantiser moves its argument's weights into a file
+    copy.CopyFrom(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.int8.onnx"
         quantize_static(
-            model,
+            copy,
             path,
             _Canvases(photos, side),
             quant_format=QuantFormat.QDQ,

@@ -143,9 +143,13 @@ def rehearse(dataset: Dataset, runs: Path) -> Dataset:
 
     names = [s.config for s in SYSTEMS if s.config] + [*BALANCING.values(), *CLEANING.values()]
     for name in dict.fromkeys(names):
-        # Small batches, so that the few steps are enough for batch normalisation's means.
+        config = load_config(CONFIGS / f"{name}.py")
         config = replace(
-            load_config(CONFIGS / f"{name}.py"), epochs=1, warmup_epochs=0.0, batch_size=16
+            config,
+            epochs=1,
+            warmup_epochs=0.0,
+            batch_size=16,  # steps enough for batch normalisation's means,
+            learning_rate=min(config.learning_rate, 0.01),  # which small batches need
         )
         data = small if config.cleaning == "none" else audit.clean(small, findings, config.cleaning)
         run = solve if config.optimizer == "liblinear" else train

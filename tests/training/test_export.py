@@ -43,7 +43,7 @@ def test_the_graph_takes_bytes_in_batches_of_any_size(released: Path) -> None:
     session = onnxruntime.InferenceSession(released / "model.onnx")
     (image,) = session.get_inputs()
     assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", 48, 48])
-    assert [output.name for output in session.get_outputs()] == ["logits", "ferplus"]
+    assert [output.name for output in session.get_outputs()] == ["logits", "ferplus", "maps"]
     graph = onnx.load(released / "model.onnx")
     assert {entry.domain: entry.version for entry in graph.opset_import}[""] == 17
     for count in (1, 3):
