@@ -257,5 +257,5 @@ def test_the_readme_shows_the_real_answer(client: TestClient, photo: bytes) -> N
     assert set(shown["timing_ms"]) == set(answer["timing_ms"])
     assert (shown["image"], shown["model"]) == (answer["image"], answer["model"])
     (face,), (shown_face,) = answer["faces"], shown["faces"]
-    assert face["emotion"] == pytest.approx(shown_face["emotion"], abs=0.01)
+    assert face["emotion"] == pytest.approx(shown_face["emotion"], abs=0.05)  # int8 or fp32
     assert overlap(face["box"], shown_face["box"]) > 0.95
