@@ -71,8 +71,9 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
     """After each epoch, writes weights, optimiser and log: a kill loses one epoch at most."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         super().__init__()
+        self.seed = seed
         self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
         self.history: list[dict[str, Any]] = []
 
@@ -87,6 +88,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.monotonic()
+        # Noise of each epoch depends on the seed and the epoch alone: a run that was stopped goes
+        # on with what it would have drawn.
+        for number, layer in enumerate(self.model._flatten_layers()):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign(np.array([self.seed + number, epoch << 20], np.uint32))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -153,7 +160,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
-    checkpoint = Checkpoint(folder)
+    checkpoint = Checkpoint(folder, config.seed)
     done = batches.epoch = checkpoint.restore(model)
     print(
         f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "

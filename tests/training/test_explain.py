@@ -112,7 +112,7 @@ def test_the_maps_change_with_what_was_learnt(directory: Path, tmp_path: Path) -
         found = run_model(path, images)[MAPS][np.arange(len(images)), strongest]
         return float(np.mean([rank_correlation(a, b) for a, b in zip(maps, found, strict=True)]))
 
-    assert len(last_block) == 3
+    assert len(last_block) >= 3
     for names in ([WEIGHTS], last_block):
         assert correlation(names, 0.01) > 0.95
         assert correlation(names, 1.0) < 0.5
