@@ -1,18 +1,8 @@
 """The heat map: offered where the service explains its answers, and only there."""
 
-import httpx2
-import pytest
-
 from tests.browser.chromium import Page, Route, expect, picture
 
 
-@pytest.fixture
-def explains(service: str) -> None:
-    if "/explain" not in httpx2.get(f"{service}/openapi.json").json()["paths"]:
-        pytest.skip("this service has no /explain")
-
-
-@pytest.mark.usefixtures("explains")
 def test_heat_map(page: Page) -> None:
     page.get_by_role("button", name="Try this photo").click()
     switch = page.get_by_role("switch", name="Heat map")
