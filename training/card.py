@@ -28,6 +28,7 @@ def write_card(folder: Path) -> None:
         precision=_int8(metrics["int8"]),
         agreement=_agreement(metrics["splits"]),
         robustness=_robustness(metrics["robustness"]),
+        ablation=_ablation(metrics["ablation"]) if "ablation" in metrics else "Not measured.",
         recall=_table(list(private["recall"]), [[_percent(v) for v in private["recall"].values()]]),
         confusion=_table(
             ["", *config["labels"]],
@@ -125,6 +126,27 @@ def _robustness(figures: dict[str, Any]) -> str:
             severities,
             *crops,
         ]
+    )
+
+
+def _ablation(figures: dict[str, Any]) -> str:
+    reference = figures["accuracy"]
+    rows = [
+        [
+            change,
+            _percent(row["accuracy"]),
+            f"{100 * (row['accuracy'] - reference):+.2f}",
+            _percent(row["balanced_accuracy"]),
+            row["p"],
+        ]
+        for change, row in figures["changes"].items()
+    ]
+    whole = ["the recipe", _percent(reference), "", _percent(figures["balanced_accuracy"]), ""]
+    return (
+        f"On {figures['split']}, each change alone, for a network of {figures['macs'] / 1e6:.1f} "
+        f"million multiply-accumulates trained for {figures['epochs']} epochs unless said "
+        "otherwise; p is McNemar's exact test against the recipe. One run each.\n\n"
+        + _table(["", "accuracy", "points", "balanced", "p"], [whole, *rows])
     )
 
 

@@ -1,0 +1,108 @@
+"""What each part of the recipe gives: `python -m training.ablation --data FER2013.npz --out DIR`.
+
+Runs the finished ablations (training/configs/ablation*.py) over PublicTest and writes the table
+into a release's metrics.json and card. PrivateTest stays untouched: these runs are for choosing.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.card import write_card
+from training.dataset import Dataset, Split
+from training.metrics import mcnemar
+from training.release import amend
+from training.systems import count_macs
+from training.train import load_network
+
+REFERENCE = "ablation"
+CHANGES = {
+    "without FER+'s votes": "ablation_ferplus",
+    "without label smoothing": "ablation_smoothing",
+    "without erasing": "ablation_erasing",
+    "without light, blur, noise, JPEG": "ablation_camera",
+    "mirroring alone": "ablation_flip",
+    "with mixup": "ablation_mixup",
+    "with class weights": "ablation_class_weights",
+    "with a fifth of the weight decay": "ablation_weight_decay",
+    "twice as long": "ablation_epochs",
+}
+
+
+class AblationError(ValueError):
+    """A run is missing or not finished."""
+
+
+def measure_ablation(runs: Path, dataset: Dataset) -> dict[str, Any]:
+    """{"split", "macs", "epochs", "accuracy", "balanced_accuracy", "changes": by what differs}.
+
+    `p` is McNemar's exact test against the reference, on the same images. Raises AblationError.
+    """
+    public = dataset.split(Split.PUBLIC_TEST)
+    network, epochs = _finished(runs / REFERENCE)
+    reference = _right(network, public)
+    changes = {}
+    for change, name in CHANGES.items():
+        changed, _ = _finished(runs / name)
+        right = _right(changed, public)
+        gained, lost = int((right & ~reference).sum()), int((reference & ~right).sum())
+        changes[change] = {
+            **_figures(right, public.labels),
+            "p": float(f"{mcnemar(gained, lost):.3g}"),
+        }
+    return {
+        "split": "PublicTest",
+        "macs": count_macs(network),
+        "epochs": epochs,
+        **_figures(reference, public.labels),
+        "changes": changes,
+    }
+
+
+def _finished(run: Path) -> tuple[keras.Model, int]:
+    """A run's network and the number of its epochs."""
+    if not (run / "log.json").exists():
+        command = f"python -m training.train training/configs/{run.name}.py --data FER2013.npz"
+        raise AblationError(f"{run}: no run, expected what `{command}` writes")
+    done = len(json.loads((run / "log.json").read_text()))
+    planned = json.loads((run / "config.json").read_text())["epochs"]
+    if done < planned:
+        raise AblationError(f"{run}: stopped after {done} epochs, expected {planned}")
+    return load_network(run), done
+
+
+def _right(network: keras.Model, images: Dataset) -> NDArray[np.bool_]:
+    logits = network.predict(images.images, batch_size=256, verbose=0)["logits"]
+    right: NDArray[np.bool_] = logits.argmax(axis=1) == images.labels
+    return right
+
+
+def _figures(right: NDArray[np.bool_], labels: NDArray[np.uint8]) -> dict[str, float]:
+    recall = [right[labels == label].mean() for label in np.unique(labels)]
+    return {
+        "accuracy": round(float(right.mean()), 5),
+        "balanced_accuracy": round(float(np.mean(recall)), 5),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.ablation", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
+    parser.add_argument("--out", type=Path, required=True, help="the release, a folder of models/")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    figures = measure_ablation(arguments.runs, Dataset.load(arguments.data))
+    amend(arguments.out, {"ablation": figures})
+    write_card(arguments.out)
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()
