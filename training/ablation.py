@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from training.card import write_card
 from training.dataset import Dataset, Split
-from training.metrics import mcnemar
+from training.metrics import balanced_accuracy, mcnemar
 from training.release import amend
 from training.systems import count_macs
 from training.train import load_network
@@ -46,15 +46,16 @@ def measure_ablation(runs: Path, dataset: Dataset) -> dict[str, Any]:
     """
     public = dataset.split(Split.PUBLIC_TEST)
     network, epochs = _finished(runs / REFERENCE)
-    reference = _right(network, public)
+    reference = _predict(network, public)
     changes = {}
     for change, name in CHANGES.items():
         changed, _ = _finished(runs / name)
-        right = _right(changed, public)
-        gained, lost = int((right & ~reference).sum()), int((reference & ~right).sum())
+        predicted = _predict(changed, public)
+        right, right_before = predicted == public.labels, reference == public.labels
+        gained, lost = (right & ~right_before).sum(), (right_before & ~right).sum()
         changes[change] = {
-            **_figures(right, public.labels),
-            "p": float(f"{mcnemar(gained, lost):.3g}"),
+            **_figures(predicted, public.labels),
+            "p": float(f"{mcnemar(int(gained), int(lost)):.3g}"),
         }
     return {
         "split": "PublicTest",
@@ -77,17 +78,16 @@ def _finished(run: Path) -> tuple[keras.Model, int]:
     return load_network(run), done
 
 
-def _right(network: keras.Model, images: Dataset) -> NDArray[np.bool_]:
+def _predict(network: keras.Model, images: Dataset) -> NDArray[np.int64]:
     logits = network.predict(images.images, batch_size=256, verbose=0)["logits"]
-    right: NDArray[np.bool_] = logits.argmax(axis=1) == images.labels
-    return right
+    predicted: NDArray[np.int64] = logits.argmax(axis=1)
+    return predicted
 
 
-def _figures(right: NDArray[np.bool_], labels: NDArray[np.uint8]) -> dict[str, float]:
-    recall = [right[labels == label].mean() for label in np.unique(labels)]
+def _figures(predicted: NDArray[np.int64], labels: NDArray[np.uint8]) -> dict[str, float]:
     return {
-        "accuracy": round(float(right.mean()), 5),
-        "balanced_accuracy": round(float(np.mean(recall)), 5),
+        "accuracy": round(float((predicted == labels).mean()), 5),
+        "balanced_accuracy": round(balanced_accuracy(predicted, labels), 5),
     }
 
 

@@ -60,8 +60,11 @@ CLEANING = {
 }
 
 
-def compare_systems(dataset: Dataset, runs: Path, release: Path) -> dict[str, Any]:
-    """{"systems": by name, None if not trained; "mcnemar": neighbours; "speed": how measured}."""
+def compare_systems(dataset: Dataset, runs: Path, release: Path, timed: int) -> dict[str, Any]:
+    """{"systems": by name, None if not trained; "mcnemar": neighbours; "speed": how measured}.
+
+    Each graph is timed in `timed` runs.
+    """
     folders = {
         system.name: runs / system.config / "model" if system.config else release
         for system in SYSTEMS
@@ -70,7 +73,7 @@ def compare_systems(dataset: Dataset, runs: Path, release: Path) -> dict[str, An
         name: folder for name, folder in folders.items() if (folder / "metrics.json").exists()
     }
     test = dataset.split(Split.TEST)
-    speed = measure_speed({n: f / "model.onnx" for n, f in trained.items()}, ["logits"], runs=50)
+    speed = measure_speed({n: f / "model.onnx" for n, f in trained.items()}, ["logits"], timed)
     milliseconds = speed.pop("milliseconds_by_crops")["1"]
 
     systems: dict[str, Any] = {system.name: None for system in SYSTEMS}

@@ -1,9 +1,9 @@
 """Release a run: `python -m training.export RUN --data FER2013.npz --out models/expression-X.Y.Z`.
 
 Keras -> ONNX, checked against Keras, with everything the service needs beside it: the one command
-of a release. The graph takes uint8 crops and holds its own normalisation; the temperature is fitted
-on PublicTest; the int8 graph and the robustness figures come from training.quantize and
-training.robustness.
+of a release. The graph takes uint8 crops and holds its own normalisation; logit adjustment and
+temperature are fitted on PublicTest; the int8 graph and the robustness figures come from
+training.quantize and training.robustness.
 
 Without --out the graph and its metrics.json go to RUN/model: enough for `training.report`, and
 meant for networks that no service is to load, such as the paper's.
@@ -30,6 +30,7 @@ from training.explain import MAPS, add_maps
 from training.figures import plot_reliability, plot_robustness
 from training.labels import EXPRESSIONS
 from training.metrics import confidence_for_precision, fit_temperature, softmax
+from training.prior import adjust, choose_strength, log_shares
 from training.quantize import quantize
 from training.release import write_config, write_json
 from training.robustness import measure_robustness
@@ -104,10 +105,14 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
     config, network = read_config(run), load_network(run)
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").unlink(missing_ok=True)
+    public = dataset.split(Split.PUBLIC_TEST)
+    logits = network.predict(public.images, batch_size=256, verbose=0)["logits"]
+    logs = log_shares(dataset.split(Split.TRAINING).labels, len(EXPRESSIONS))
+    adjustment = choose_strength(logits, public.labels, logs)
+    adjust(network, adjustment["strength"] * logs)
     graph = out / "model.onnx"
     write_onnx(network, graph)
 
-    public = dataset.split(Split.PUBLIC_TEST)
     parity = verify(network, graph, public.images[::7])
     logits = run_model(graph, public.images)["logits"]
     temperature = round(fit_temperature(logits, public.labels), 4)
@@ -121,6 +126,7 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
     print_figures(splits)
     metrics = {
         "splits": splits,
+        "adjustment": {**adjustment, "split": "PublicTest"},
         "int8": quantize(out, dataset),
         "robustness": measure_robustness(graph, dataset),
         "training": training_record(run, config, network),

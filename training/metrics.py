@@ -35,6 +35,11 @@ def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray
     return matrix
 
 
+def balanced_accuracy(predicted: Labels, labels: Labels) -> float:
+    """The mean recall of the classes that occur among the labels."""
+    return float(np.mean([(predicted == k)[labels == k].mean() for k in np.unique(labels)]))
+
+
 def negative_log_likelihood(probabilities: Floats, targets: Labels | Floats) -> float:
     """Of `targets`, labels [N] or shares of the labels [N, K]; it is cross-entropy for those."""
     shares = np.eye(probabilities.shape[1])[targets] if targets.ndim == 1 else targets

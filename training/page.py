@@ -62,9 +62,10 @@ def _where(results: dict[str, Any]) -> str:
     trained = sum(system is not None for system in results["systems"].values())
     text = f"**{trained} of {len(results['systems'])} systems are trained so far.**"
     if results["rehearsal"]:
+        images = sum(sum(split.values()) for split in results["data"]["counts"].values())
         text += (
-            " **This is a rehearsal on a fiftieth of the data, one epoch each: its figures say "
-            "that everything runs, and nothing else.**"
+            f" **This is a rehearsal on {images} images, one epoch each: its figures say that "
+            "everything runs, and nothing else.**"
         )
     return text
 
