@@ -1,4 +1,4 @@
-"""The command line: `mien serve` and `mien predict PATH...`."""
+"""The command line: `mien serve`, `mien predict PATH...` and `mien key`."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from service import __version__
 from service.errors import ServiceError
+from service.keys import hash_key, new_key
 from service.predict import Job, predict
 from service.server import serve
 from service.settings import Settings
@@ -18,6 +19,10 @@ from service.settings import Settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 2 for a wrong setting, 1 for what failed."""
     options = _parser().parse_args(arguments)
+    if options.command == "key":
+        key = new_key()
+        print(f"key   {key}\nhash  {hash_key(key)}")
+        return 0
     given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
@@ -60,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N", help="only the I-th of N parts"
+    )
+    commands.add_parser(
+        "key", help="print a new key, for who may send images, and its hash, for MIEN_API_KEYS"
     )
     return parser
 

@@ -1,42 +1,16 @@
-"""What was found in an image, and how long each step took."""
+"""What was found in an image, and who finds it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.explainer import Heat
 from service.faces import Face
+from service.timing import Timing
 
 Probabilities = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where the time of one image went, in seconds. A step that it did not need took 0.
-
-    `detect` is finding the faces and cutting them out. `queue` is all waiting, for a thread and
-    for a batch, and `inference` the run of that batch: of the face that was answered last. `draw`
-    is making the picture of an explanation.
-    """
-
-    decode: float
-    detect: float
-    queue: float
-    inference: float
-    total: float
-    draw: float = 0.0
-
-    def stages(self) -> dict[str, float]:
-        """The steps that this image needed."""
-        stages = {
-            "decode": self.decode,
-            "detect": self.detect,
-            "queue": self.queue,
-            "inference": self.inference,
-            "draw": self.draw,
-        }
-        return {stage: seconds for stage, seconds in stages.items() if seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +42,33 @@ class ExplainedAnalysis:
     analysis: Analysis
     heats: list[Heat]
     picture: bytes | None
+
+
+class Pipeline(Protocol):
+    """What the endpoints put their questions to; `ExpressionPipeline` is one."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def healthy(self) -> bool: ...
+    async def analyze(
+        self,
+        data: bytes,
+        *,
+        detect: bool = ...,
+        max_faces: int = ...,
+        min_face_size: float = ...,
+        rotate: bool = ...,
+    ) -> Analysis: ...
+    async def explain(
+        self,
+        data: bytes,
+        *,
+        detect: bool = ...,
+        max_faces: int = ...,
+        min_face_size: float = ...,
+        rotate: bool = ...,
+        label: str | None = ...,
+        draw: bool = ...,
+        boxes: bool = ...,
+    ) -> ExplainedAnalysis: ...

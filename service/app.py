@@ -1,50 +1,46 @@
 """`create_app` puts the parts together: settings in, an ASGI application out."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
 
 from service import __version__, openapi
 from service.admission import Admission
-from service.analysis import Probabilities
+from service.analysis import Pipeline, Probabilities
 from service.batcher import MicroBatcher
 from service.classifier import ExpressionClassifier
+from service.cors import Cors
 from service.cpus import available_cpus
 from service.detector import FaceDetector
 from service.errors import ModelError, ServiceError
 from service.explainer import ExpressionExplainer
 from service.images import ImageLimits
-from service.logs import Exchange, ExchangeMiddleware
+from service.keys import Keys
+from service.logs import ExchangeMiddleware
 from service.metrics import Metrics
+from service.pages import STATIC, Files, pages
 from service.pipeline import Crop, ExpressionPipeline
-from service.routes import Pipeline, Service, router
-from service.schemas import ModelReport, Models, Problem
+from service.probes import probes, scrape
+from service.problems import crashed, on_http_exception, on_service_error
+from service.rate import RateLimit
+from service.routes import router
+from service.schemas import ModelReport, Models
 from service.session import GRAPHS, Session, load_session
 from service.settings import Settings
+from service.state import Service
+from service.tracing import TracingMiddleware, open_tracing
 from service.uploads import UploadLimits
 
-STATIC = Path(__file__).parent / "static"
-
-# Nothing inline and nothing from elsewhere; pictures that people chose have blob: URLs.
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-
-# Swagger UI sets style attributes, draws its icons from data: URLs, and answers from blob: URLs.
-_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:"
+_FAREWELL_S = 2.0  # for batches that still run when all callers have gone
+_TICK_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -78,54 +74,74 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
         wait_ms=settings.batch_wait_ms,
         observer=metrics,
     )
-    with ThreadPoolExecutor(threads, thread_name_prefix="images") as executor:
-        pipeline = ExpressionPipeline(
-            FaceDetector(detector),
-            classifier,
-            ExpressionExplainer(expression, max_batch_size=settings.max_batch_size),
-            batcher,
-            executor,
-            ImageLimits(max_pixels=settings.max_pixels),
-            metrics,
-        )
-        batcher.start()
-        try:
-            yield pipeline, Models(expression=_report(expression), detector=_report(detector))
-        finally:
-            await batcher.stop()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="images")
+    pipeline = ExpressionPipeline(
+        FaceDetector(detector),
+        classifier,
+        ExpressionExplainer(expression, max_batch_size=settings.max_batch_size),
+        batcher,
+        executor,
+        ImageLimits(max_pixels=settings.max_pixels),
+        metrics,
+    )
+    batcher.start()
+    try:
+        yield pipeline, Models(expression=_report(expression), detector=_report(detector))
+    finally:
+        # By now no caller is left, so a thread that is stuck is not waited for.
+        executor.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(batcher.stop(), _FAREWELL_S)
 
 
 def create_app(
-    settings: Settings, *, admission: Admission | None = None, load: Load = load_pipeline
+    settings: Settings,
+    *,
+    admission: Admission | None = None,
+    metrics: Metrics | None = None,
+    load: Load = load_pipeline,
+    lost: Callable[[], None] = lambda: None,
+    patience_s: float = 10.0,
 ) -> FastAPI:
     """The service, as an ASGI application.
 
-    Who wants to announce its end passes the `admission` that it is to use. `load` opens the
-    pipeline at start and closes it at the end.
+    Who wants to announce its end passes the `admission` that it is to use, and who shows its
+    metrics elsewhere, those. `load` opens the pipeline at start and closes it at the end. When
+    that has not been healthy for `patience_s`, it is past help: `lost` is called, and should end
+    the process.
     """
-    metrics = Metrics(version=__version__)
+    counts = metrics or Metrics(version=__version__)
     door = admission or Admission(settings.max_concurrent_requests)
+    keys = Keys(settings.api_keys) if settings.api_keys else None
+    rate = RateLimit(settings.rate_limit_per_minute) if settings.rate_limit_per_minute else None
     limits = UploadLimits(
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         max_images=settings.max_batch_images,
     )
+    tracing = open_tracing(__version__)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         try:
-            async with load(settings, metrics) as (pipeline, models):
+            async with load(settings, counts) as (pipeline, models):
                 for model in (models.expression, models.detector):
                     graph = GRAPHS[model.precision]
-                    metrics.model_loaded(model.name, model.version, model.files[graph])
+                    counts.model_loaded(model.name, model.version, model.files[graph])
                     fields = {"model": model.name, "version": model.version, "graph": graph}
                     logger.info("loaded", extra={"fields": fields})
-                yield {
-                    "service": Service(pipeline, models, door, metrics, limits, settings.deadline_s)
-                }
+                service = Service(
+                    pipeline, models, door, counts, limits, settings.deadline_s, keys, rate
+                )
+                watch = asyncio.create_task(_watch(pipeline, patience_s, lost))
+                yield {"service": service}
+                watch.cancel()
         except ModelError as error:
             logger.critical(error.detail)
             raise
+        finally:
+            if tracing is not None:
+                await tracing.close()
 
     app = FastAPI(
         title="mien",
@@ -137,23 +153,42 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         exception_handlers={
-            ServiceError: _on_service_error,
-            HTTPException: _on_http_exception,
+            ServiceError: on_service_error,
+            HTTPException: on_http_exception,
         },
         # The spans of the framework would hold paths and query strings.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(
         ExchangeMiddleware,
-        observer=metrics,
-        crashed=_crashed,
+        observer=counts,
+        crashed=crashed,
         leaving=lambda: door.draining,
     )
+    if tracing is not None:
+        app.add_middleware(TracingMiddleware, tracing=tracing)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
     app.include_router(router)
-    app.add_api_route("/", _page, include_in_schema=False)
-    app.add_api_route("/docs", _docs, include_in_schema=False)
-    app.mount("/static", _Static(directory=STATIC))
+    app.include_router(probes)
+    if settings.metrics_port is None:
+        app.include_router(scrape)
+    app.include_router(pages)
+    app.mount("/static", Files(STATIC))
+    if settings.api_keys:
+        openapi.ask_for_key(app.openapi())
     return app
+
+
+async def _watch(pipeline: Pipeline, patience_s: float, lost: Callable[[], None]) -> None:
+    """Returns once the pipeline has been unhealthy for so long that it will not recover."""
+    tick_s, unwell_s = min(_TICK_S, patience_s), 0.0
+    while unwell_s < patience_s:
+        await asyncio.sleep(tick_s)
+        # Looks are counted, not time: a process that was paused gets its chance.
+        unwell_s = 0.0 if pipeline.healthy else unwell_s + tick_s
+    logger.critical("A worker is stuck or cannot be replaced; this process is given up.")
+    lost()
 
 
 def _report(session: Session) -> ModelReport:
@@ -166,62 +201,4 @@ def _report(session: Session) -> ModelReport:
         uncertain_below=config.uncertain_below,
         files=config.files,
         metrics=session.metrics,
-    )
-
-
-class _Static(StaticFiles):
-    """Browsers ask each time whether a file changed, so that none mixes those of two versions."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-async def _page() -> Response:
-    headers = {
-        "Content-Security-Policy": _PAGE_POLICY,
-        "Permissions-Policy": "camera=(self)",
-        "Cache-Control": "no-cache",
-    }
-    return FileResponse(STATIC / "index.html", headers=headers)
-
-
-async def _docs() -> Response:
-    headers = {"Content-Security-Policy": _DOCS_POLICY}
-    return FileResponse(STATIC / "swagger" / "index.html", headers=headers)
-
-
-async def _on_service_error(request: Request, error: ServiceError) -> Response:
-    exchange: Exchange = request.scope["state"]["exchange"]
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(error.retry_after_s)
-    if error.status == HTTPStatus.REQUEST_TIMEOUT:
-        headers["Connection"] = "close"  # RFC 9110, section 15.5.9
-    return _refusal(exchange, Problem.of(error, exchange.request_id), headers)
-
-
-async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    """The framework's own: no such path, no such method."""
-    exchange: Exchange = request.scope["state"]["exchange"]
-    status = HTTPStatus(error.status_code)
-    code = status.phrase.lower().replace(" ", "_")
-    detail = f"{status.description}."
-    problem = Problem.about(status, code, status.phrase, detail, exchange.request_id)
-    return _refusal(exchange, problem, dict(error.headers or {}))
-
-
-def _crashed(exchange: Exchange) -> Response:
-    error = ServiceError("Something unexpected happened; the log has it under this request's id.")
-    return _refusal(exchange, Problem.of(error, exchange.request_id), {})
-
-
-def _refusal(exchange: Exchange, problem: Problem, headers: dict[str, str]) -> Response:
-    exchange.code = problem.code
-    return Response(
-        problem.model_dump_json(),
-        status_code=problem.status,
-        headers=headers,
-        media_type="application/problem+json",
     )

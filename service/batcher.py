@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from service.errors import Draining, InferenceFailed, NotReady, Overloaded
+from service.vigil import Vigil
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_BATCH_FAILED = "The model failed on the batch that this was part of."
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +80,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._max_batch_size = max_batch_size
         self._max_queue_size = max_queue_size
         self._wait_s = wait_ms / 1000
-        self._stall_s = stall_s
+        self._vigil = Vigil(stall_s)
         self._observer = observer or _Nobody()
         self._queue: deque[_Entry[Item, Result]] = deque()
         self._changed = threading.Condition()
@@ -85,8 +88,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._stopping = False
         self._stopped = asyncio.Event()
         self._alive = 0  # workers that can take a batch
-        self._retired = 0  # workers that left because all work was done
-        self._running_since: dict[int, float] = {}  # by thread, only while it runs a batch
+        self._deserted = False  # the last worker died, and none could take its place
 
     @property
     def depth(self) -> int:
@@ -96,13 +98,13 @@ class MicroBatcher(Generic[Item, Result]):
     @property
     def healthy(self) -> bool:
         """Every worker is there, and none is stuck."""
-        latest = time.perf_counter() - self._stall_s
-        return self._alive == self._workers and all(
-            since > latest for since in tuple(self._running_since.values())
-        )
+        return self._alive == self._workers and not self._vigil.stuck
 
     def start(self) -> None:
-        """Start the workers. Call it once, on the event loop that will submit."""
+        """Start the workers. Call it once, on the event loop that will submit.
+
+        Raises `RuntimeError` when the system gives no thread.
+        """
         self._loop = asyncio.get_running_loop()
         for _ in range(self._workers):
             self._hire(self._loop)
@@ -111,13 +113,15 @@ class MicroBatcher(Generic[Item, Result]):
         """Queue one item; await the answer, or cancel it to give the place back.
 
         Raises at once: `Overloaded` if the queue is full, `Draining` after `stop`, `NotReady`
-        before `start`. The answer may raise `InferenceFailed`.
+        before `start` and when no worker is left. The answer may raise `InferenceFailed`.
         """
         if self._loop is None:
             raise NotReady("The service is starting.", retry_after_s=1)
         with self._changed:
             if self._stopping:
                 raise Draining("The service is stopping.", retry_after_s=1)
+            if self._deserted:
+                raise NotReady("No worker is left.", retry_after_s=1)
             if len(self._queue) >= self._max_queue_size:
                 self._drop_cancelled()
             if len(self._queue) >= self._max_queue_size:
@@ -131,7 +135,8 @@ class MicroBatcher(Generic[Item, Result]):
     async def stop(self) -> None:
         """Refuse new items, answer all accepted ones, end the workers.
 
-        A caller that stops waiting for this, loses nothing: draining goes on.
+        It lasts as long as the longest run. A caller that stops waiting for it, loses nothing:
+        draining goes on.
         """
         with self._changed:
             self._stopping = True
@@ -164,25 +169,40 @@ class MicroBatcher(Generic[Item, Result]):
                 self._alive -= 1
             logger.critical("A batch worker died and is replaced.", exc_info=True)
             self._observer.worker_died()
-            self._hire(loop)
+            self._replace(loop)
             return
         with self._changed:
             self._alive -= 1
-            self._retired += 1
-            last = self._retired == self._workers
+            last = self._alive == 0
         if last:
+            _call(loop, self._stopped.set)
+
+    def _replace(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Without a new worker the others go on; without any, what waits fails now, not later."""
+        try:
+            self._hire(loop)
+        except RuntimeError as error:
+            logger.critical("A batch worker cannot be replaced.", exc_info=True)
+            with self._changed:
+                if self._alive:
+                    return
+                self._deserted = True
+                abandoned = list(self._queue)
+                self._queue.clear()
+            self._observer.queue_changed(-len(abandoned))
+            _call(loop, _fail, abandoned, "No worker is left.", error.with_traceback(None))
             _call(loop, self._stopped.set)
 
     def _run_next_batch(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Wait for a batch and run it; False if there will be none."""
         batch: list[_Entry[Item, Result]] = []
-        me = threading.get_ident()
         try:
             self._fill(batch)
             if not batch:
                 return False
-            self._running_since[me] = started = time.perf_counter()
-            results = list(self._run([entry.item for entry in batch]))
+            started = time.perf_counter()
+            with self._vigil:
+                results = list(self._run([entry.item for entry in batch]))
             ended = time.perf_counter()
             if len(results) != len(batch):
                 raise ValueError(f"{len(results)} results for {len(batch)} items")
@@ -190,11 +210,9 @@ class MicroBatcher(Generic[Item, Result]):
         except BaseException as error:
             logger.exception("A batch of %d failed.", len(batch))
             # The traceback, now logged, holds the batch, and with it pictures of people.
-            _call(loop, _fail, batch, error.with_traceback(None))
+            _call(loop, _fail, batch, _BATCH_FAILED, error.with_traceback(None))
             if not isinstance(error, Exception):
                 raise
-        finally:
-            self._running_since.pop(me, None)
         self._observer.batch_finished(len(batch))
         return True
 
@@ -241,11 +259,11 @@ def _answer(
             entry.future.set_result(answer)
 
 
-def _fail(batch: list[_Entry[Item, Result]], cause: BaseException) -> None:
-    for entry in batch:
+def _fail(entries: list[_Entry[Item, Result]], detail: str, cause: BaseException) -> None:
+    for entry in entries:
         if not entry.future.done():
             # One exception each: awaiting adds to its traceback.
-            error = InferenceFailed("The model failed on the batch that this was part of.")
+            error = InferenceFailed(detail)
             error.__cause__ = cause
             entry.future.set_exception(error)
 

@@ -3,12 +3,14 @@
 ServiceError
 ├── BadRequest                 400  the request itself cannot be understood
 │   └── UndecodableImage       400  the bytes are no image, or a damaged one
+├── Unauthorized               401  a key is needed, and none that is known was sent
 ├── BodyTimeout                408  the client sent its body too slowly
 ├── PayloadTooLarge            413  too many bytes
 │   ├── ImageTooLarge          413  too many pixels
 │   └── TooManyImages          413  too many images in one batch request
 ├── UnsupportedMediaType       415  not a content type, or not an image format, that we take
 ├── InvalidParameter           422  a query parameter or form field has a wrong value
+├── RateLimited                429  this client has asked too often
 ├── InferenceFailed            500  a graph failed on valid input: ours to mend
 ├── Unavailable                503  try again, here or at another replica
 │   ├── Overloaded             503  every place is taken
@@ -49,6 +51,12 @@ class UndecodableImage(BadRequest):
     code, title = "undecodable_image", "Undecodable image"
 
 
+class Unauthorized(ServiceError):
+    """A key is needed, and none that is known was sent."""
+
+    status, code, title = 401, "unauthorized", "Unauthorized"
+
+
 class BodyTimeout(ServiceError):
     """The client sent its body too slowly."""
 
@@ -83,6 +91,12 @@ class InvalidParameter(ServiceError):
     """A query parameter or form field has a wrong value."""
 
     status, code, title = 422, "invalid_parameter", "Invalid parameter"
+
+
+class RateLimited(ServiceError):
+    """This client has asked too often."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
 
 
 class InferenceFailed(ServiceError):

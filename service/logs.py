@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -21,33 +21,31 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.headers import secured
+from service.timing import Timing
+
 CLIENT_LEFT = 499  # the status in logs and metrics for a client that went away, as nginx has it
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, as far as logs and metrics may know them.
+    """One request and its answer, as far as logs, metrics and traces may know them.
 
     The routes fill in what they learn; the middleware does the rest.
     """
 
     request_id: str
+    route: str = "unmatched"  # the path's template, never the path as it was sent
     status: int = CLIENT_LEFT
     code: str | None = None
     image_bytes: int | None = None
     faces: int | None = None
-    timing_ms: dict[str, float] = field(default_factory=dict)
-
-    def add_timing(self, stages_ms: Mapping[str, float]) -> None:
-        """Adds the stages of one image; a batch has several."""
-        for stage, spent in stages_ms.items():
-            self.timing_ms[stage] = round(self.timing_ms.get(stage, 0.0) + spent, 3)
+    timings: list[Timing] = field(default_factory=list)  # one for each image that was analysed
 
 
 class Observer(Protocol):
@@ -92,7 +90,7 @@ class ExchangeMiddleware:
             if message["type"] == "http.response.start":
                 answering = True
                 exchange.status = message["status"]
-                headers = [*message["headers"], _NO_SNIFFING]
+                headers = secured(message["headers"])
                 headers.append((b"x-request-id", exchange.request_id.encode()))
                 if self.leaving():
                     headers.append((b"connection", b"close"))
@@ -112,10 +110,10 @@ class ExchangeMiddleware:
             await self.crashed(exchange)(scope, receive, send_marked)
         finally:
             seconds = time.perf_counter() - started
-            mount: str = scope.get("root_path") or "unmatched"
-            route: str = getattr(scope.get("route"), "path", mount)
-            self.observer.request_finished(route, scope["method"], exchange.status, seconds)
-            _log_exchange(exchange, scope["method"], route, seconds)
+            exchange.route = _route(scope) or exchange.route
+            method = scope["method"]
+            self.observer.request_finished(exchange.route, method, exchange.status, seconds)
+            _log_exchange(exchange, method, seconds)
 
 
 def _request_id(scope: Scope) -> str:
@@ -123,9 +121,24 @@ def _request_id(scope: Scope) -> str:
     return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
-def _log_exchange(exchange: Exchange, method: str, route: str, seconds: float) -> None:
+def _route(scope: Scope) -> str:
+    """The template of the path that was routed to, or the place of the mount; "" for neither."""
+    template: str = getattr(scope.get("route"), "path", "") or scope.get("root_path", "")
+    return template
+
+
+def _timing_ms(timings: Iterable[Timing]) -> dict[str, float]:
+    """What each stage took for all images of a request."""
+    spent: dict[str, float] = {}
+    for timing in timings:
+        for stage, seconds in {**timing.stages(), "total": timing.total}.items():
+            spent[stage] = spent.get(stage, 0.0) + seconds
+    return {stage: round(1000 * seconds, 3) for stage, seconds in spent.items()}
+
+
+def _log_exchange(exchange: Exchange, method: str, seconds: float) -> None:
     level = logging.INFO
-    if route in _QUIET_ROUTES:
+    if exchange.route in QUIET_ROUTES:
         level = logging.DEBUG
     elif exchange.status == 500:
         level = logging.ERROR
@@ -134,12 +147,12 @@ def _log_exchange(exchange: Exchange, method: str, route: str, seconds: float) -
     fields = {
         "request_id": exchange.request_id,
         "method": method,
-        "route": route,
+        "route": exchange.route,
         "status": exchange.status,
         "code": exchange.code,
         "bytes": exchange.image_bytes,
         "faces": exchange.faces,
-        "timing_ms": exchange.timing_ms,
+        "timing_ms": _timing_ms(exchange.timings),
         "duration_ms": round(seconds * 1000, 3),
     }
     logger.log(level, "request", extra={"fields": fields})

@@ -1,9 +1,9 @@
 """Every Prometheus collector of the service, declared once. Prefix mien_, the unit in the name."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-_MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 # 1 ms to 10 s, about two and a half steps an octave where answers usually fall.
 _SECONDS = (
@@ -28,6 +28,8 @@ _SECONDS = (
 _BATCH_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 64)
 _FACES = (0, 1, 2, 3, 4, 5, 8, 12, 20, 50, 100)
 _CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_FACE_SIDES = (20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000)
+_BRIGHTNESSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 # A method is whatever token the client sent; each unknown one must not become a series of its own.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -45,6 +47,14 @@ class _Children(dict[tuple[str, ...], _Child], Generic[_Child]):
     def __missing__(self, values: tuple[str, ...]) -> _Child:
         child = self[values] = self._labels(*values)
         return child
+
+
+class FaceMeasures(NamedTuple):
+    """What is counted of a face: its expression, how sure, and its longer side in pixels."""
+
+    label: str
+    confidence: float
+    size: float
 
 
 class Metrics:
@@ -124,6 +134,18 @@ class Metrics:
             buckets=_CONFIDENCES,
             registry=registry,
         )
+        self._face_size = Histogram(
+            "mien_face_size_pixels",
+            "Longer side of a face in its image.",
+            buckets=_FACE_SIDES,
+            registry=registry,
+        )
+        self._brightness = Histogram(
+            "mien_image_brightness_ratio",
+            "Mean brightness of an image, from 0, black, to 1, white.",
+            buckets=_BRIGHTNESSES,
+            registry=registry,
+        )
         # Gauges that are always 1: the client's Info type does not work with several processes.
         self._model_info = Gauge(
             "mien_model_info",
@@ -169,18 +191,21 @@ class Metrics:
         """A request was refused; `reason` is the error's code, such as overloaded."""
         self._shed_by[(reason,)].inc()
 
+    def image_decoded(self, brightness: float) -> None:
+        """One image came in that is one. `brightness` is 0..1."""
+        self._brightness.observe(brightness)
+
     def image_analysed(
-        self, stage_seconds: Mapping[str, float], expressions: Iterable[tuple[str, float]]
+        self, stage_seconds: Mapping[str, float], faces: Collection[FaceMeasures]
     ) -> None:
-        """One image is done: the time of each stage it had, a label and a confidence per face."""
+        """One image is done: the time of each stage it had, and its faces."""
         for stage, seconds in stage_seconds.items():
             self._stage_seconds_by[(stage,)].observe(seconds)
-        faces = 0
-        for label, confidence in expressions:
-            faces += 1
+        self._faces.observe(len(faces))
+        for label, confidence, size in faces:
             self._expressions_by[(label,)].inc()
             self._confidence.observe(confidence)
-        self._faces.observe(faces)
+            self._face_size.observe(size)
 
     def queue_changed(self, by: int) -> None:
         """The queue grew or, with a negative number, shrank."""
@@ -196,13 +221,18 @@ class Metrics:
 
     def render(self) -> tuple[bytes, str]:
         """The text that Prometheus scrapes, and its content type."""
-        directory = os.environ.get(_MULTIPROCESS_DIR)
+        directory = os.environ.get(MULTIPROCESS_DIR)
         if directory is None:
             return generate_latest(self.registry), CONTENT_TYPE_LATEST
-        _forget_dead_processes(Path(directory))
-        everyone = CollectorRegistry()
-        MultiProcessCollector(everyone, path=directory)  # type: ignore[no-untyped-call]
-        return generate_latest(everyone), CONTENT_TYPE_LATEST
+        return render_processes(Path(directory))
+
+
+def render_processes(directory: Path) -> tuple[bytes, str]:
+    """The same of all processes that share a directory. Whoever asks need not be one of them."""
+    _forget_dead_processes(directory)
+    everyone = CollectorRegistry()
+    MultiProcessCollector(everyone, path=str(directory))  # type: ignore[no-untyped-call]
+    return generate_latest(everyone), CONTENT_TYPE_LATEST
 
 
 def _forget_dead_processes(directory: Path) -> None:

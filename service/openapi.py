@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from service.errors import ModelError, ServiceError, Unavailable, UndecodableImage
+from service.errors import ModelError, ServiceError, Unauthorized, Unavailable, UndecodableImage
 from service.options import Options
 from service.schemas import Problem
 from service.uploads import IMAGE_TYPES
@@ -149,6 +149,19 @@ def problems(*errors: type[ServiceError]) -> Responses:
         example = Problem.of(error(_sentence(error)), _REQUEST_ID).model_dump()
         content["examples"][error.code] = {"summary": error.title, "value": example}
     return responses
+
+
+def ask_for_key(document: Document) -> None:
+    """Writes into the document that its image requests want a key, and how one is sent."""
+    schemes: Document = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["components"]["securitySchemes"] = schemes
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if str(Unauthorized.status) in operation["responses"]:
+                operation["security"] = [{name: []} for name in schemes]
 
 
 def description() -> str:

@@ -12,12 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 from service.explainer import Heat
 from service.images import Photo
 
-# Pixels of the picture's longest side. Writing a PNG of 1280 takes longer than three predictions.
+# Pixels of the picture's longest side. Drawing costs by the pixel: benchmarks/explain.py tells how
+# much, and fails where an explanation costs more than three predictions.
 MAX_SIDE = 1024
 
-# zlib's run-length strategy, made for filtered pixels: on photos a quarter of the usual time for
-# 4 % more bytes.
-_RUN_LENGTHS = 3
+# zlib's run-length strategy, made for filtered pixels, and little effort: it saves most of the time
+# that Pillow takes by itself. benchmarks/explain.py compares the two.
+PNG_OPTIONS = {"compress_type": 3, "compress_level": 1}
 
 # Dark blue, purple, orange, yellow: "plasma" by N. Smith and S. van der Walt (CC0), which is
 # perceptually uniform and read alike by the colour-blind, at nine places of equal distance.
@@ -65,7 +66,7 @@ def draw_overlay(photo: Photo, marks: Sequence[Mark], *, boxes: bool = True) -> 
         for mark in reversed(marks):
             pen.draw(mark, scale)
     file = BytesIO()
-    picture.save(file, "PNG", compress_type=_RUN_LENGTHS, compress_level=1)
+    picture.save(file, "PNG", **PNG_OPTIONS)
     return file.getvalue()
 
 
@@ -83,24 +84,17 @@ _TABLE = colour_table()
 def _lay_heat(picture: Image.Image, heat: Heat, scale: float) -> None:
     """Where it is cold the photo stays as it is; where it is hot the colour covers it."""
     left, top, side = (scale * value for value in heat.frame)
-    # Whole pixels of the picture, and where their edges lie in the heat map.
-    x_from, y_from = max(0, round(left)), max(0, round(top))
-    x_to, y_to = min(picture.width, round(left + side)), min(picture.height, round(top + side))
-    if x_from >= x_to or y_from >= y_to:
-        return
-    height, width = heat.values.shape
-    region = (
-        max(0.0, (x_from - left) / side * width),
-        max(0.0, (y_from - top) / side * height),
-        min(width, (x_to - left) / side * width),
-        min(height, (y_to - top) / side * height),
-    )
-    steps = Image.fromarray((heat.values * 255).round().astype(np.uint8)).resize(
-        (x_to - x_from, y_to - y_from), Image.Resampling.BILINEAR, box=region
+    pixels = max(1, round(side))
+    steps = (
+        Image.fromarray((heat.values * 255).round().astype(np.uint8))
+        .resize((pixels, pixels), Image.Resampling.BILINEAR)
+        .rotate(-heat.roll, Image.Resampling.BILINEAR, expand=True)
     )
     colours = steps.copy()
     colours.putpalette(_TABLE.tobytes())
-    picture.paste(colours.convert("RGB"), (x_from, y_from), steps.point(_OPACITIES))
+    # A frame that is turned reaches out of itself, by the same on all sides.
+    corner = round(left - (steps.width - pixels) / 2), round(top - (steps.height - pixels) / 2)
+    picture.paste(colours.convert("RGB"), corner, steps.point(_OPACITIES))
 
 
 _OPACITIES = [round(_OPACITY * 255 * (step / 255) ** 0.7) for step in range(256)]

@@ -10,29 +10,30 @@ decode -> detect -> crop -> inference with maps -> draw
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.analysis import (
-    Analysis,
-    ExplainedAnalysis,
-    FaceExpression,
-    Probabilities,
-    Timing,
-)
+from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Probabilities
 from service.batcher import Answer, MicroBatcher
 from service.explainer import Heat
 from service.faces import Face, Frame, Framing, crop_face, crop_whole, frame_whole
 from service.images import ImageLimits, Photo, decode_image, to_gray
-from service.metrics import Metrics
+from service.metrics import FaceMeasures, Metrics
 from service.overlay import Mark, draw_overlay
+from service.timing import Timing
+from service.vigil import Vigil
 
 Crop = NDArray[np.uint8]
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+
+_SAMPLES = 32  # pixels a side, at most, that tell how bright an image is
 
 
 class Detector(Protocol):
@@ -84,7 +85,8 @@ class ExpressionPipeline:
     """Analyses images. Stateless between calls; any number may run at once.
 
     `executor` decodes and detects, with as many threads as there are CPUs. `batcher` runs the
-    classifier, and is started and stopped by whoever made it.
+    classifier, and is started and stopped by whoever made it. A job of `executor` that is longer
+    than `stall_s` counts as stuck.
     """
 
     def __init__(
@@ -96,6 +98,8 @@ class ExpressionPipeline:
         executor: Executor,
         limits: ImageLimits,
         metrics: Metrics,
+        *,
+        stall_s: float = 30.0,
     ) -> None:
         self._detector = detector
         self._labels = classifier.labels
@@ -105,6 +109,7 @@ class ExpressionPipeline:
         self._executor = executor
         self._limits = limits
         self._metrics = metrics
+        self._vigil = Vigil(stall_s)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -113,8 +118,8 @@ class ExpressionPipeline:
 
     @property
     def healthy(self) -> bool:
-        """Whether images can be analysed now."""
-        return self._batcher.healthy
+        """Whether images can be analysed now: every worker is there, and no thread is stuck."""
+        return self._batcher.healthy and not self._vigil.stuck
 
     async def analyze(
         self,
@@ -131,8 +136,8 @@ class ExpressionPipeline:
         not begun by then will not run.
         """
         arrived = time.perf_counter()
-        prepared = await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._prepare, data, detect, max_faces, min_face_size, rotate
+        prepared = await self._on_a_thread(
+            self._prepare, data, detect, max_faces, min_face_size, rotate
         )
         answers = await self._classify(prepared.crops)
         # The face that was answered last.
@@ -145,6 +150,8 @@ class ExpressionPipeline:
             queue=prepared.started - arrived + queue_s,
             inference=run_s,
             total=time.perf_counter() - arrived,
+            arrived=arrived,
+            started=prepared.started,
         )
         analysis = self._analysis(prepared, [answer.result for answer in answers], timing)
         self._count(analysis)
@@ -189,12 +196,23 @@ class ExpressionPipeline:
                 inference=read - prepared.detected if heats else 0.0,
                 draw=ended - read if draw else 0.0,
                 total=ended - arrived,
+                arrived=arrived,
+                started=prepared.started,
             )
             return ExplainedAnalysis(self._analysis(prepared, rows, timing), heats, picture)
 
-        explained = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        explained = await self._on_a_thread(work)
         self._count(explained.analysis)
         return explained
+
+    async def _on_a_thread(
+        self, job: Callable[[*Arguments], Result], *arguments: *Arguments
+    ) -> Result:
+        def watched() -> Result:
+            with self._vigil:
+                return job(*arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, watched)
 
     def _prepare(
         self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool
@@ -210,6 +228,7 @@ class ExpressionPipeline:
     ) -> tuple[Photo, _Prepared]:
         started = time.perf_counter()
         photo = decode_image(data, self._limits)
+        self._metrics.image_decoded(_brightness(photo.pixels))
         faces: Sequence[Face | None]
         if detect:
             decoded = time.perf_counter()
@@ -266,12 +285,24 @@ class ExpressionPipeline:
         return Analysis(prepared.width, prepared.height, faces, timing)
 
     def _count(self, analysis: Analysis) -> None:
-        strongest = map(self._dominant, analysis.faces)
-        self._metrics.image_analysed(analysis.timing.stages(), strongest)
+        side = max(analysis.width, analysis.height)
+        measures = [self._measures(found, side) for found in analysis.faces]
+        self._metrics.image_analysed(analysis.timing.stages(), measures)
 
-    def _dominant(self, face: FaceExpression) -> tuple[str, float]:
-        index = int(face.probabilities.argmax())
-        return self._labels[index], float(face.probabilities[index])
+    def _measures(self, found: FaceExpression, side: int) -> FaceMeasures:
+        """`side` is that of an image that was taken as one face."""
+        index = int(found.probabilities.argmax())
+        if found.face is not None:
+            x_min, y_min, x_max, y_max = found.face.box.tolist()
+            side = max(x_max - x_min, y_max - y_min)
+        return FaceMeasures(self._labels[index], float(found.probabilities[index]), side)
+
+
+def _brightness(pixels: NDArray[np.uint8]) -> float:
+    """The mean over (h, w, 3) pixels and channels, 0..1, of a sample that costs microseconds."""
+    height, width, _ = pixels.shape
+    sample = pixels[:: -(-height // _SAMPLES), :: -(-width // _SAMPLES)]
+    return int(sample.sum()) / sample.size / 255
 
 
 def _at_full_size(face: Face, photo: Photo) -> Face:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from service import __version__
-from service.analysis import Analysis
+from service.analysis import Analysis, Pipeline
 from service.app import load_pipeline
 from service.cpus import available_cpus
 from service.errors import ServiceError
@@ -24,7 +24,6 @@ from service.faces import Frame
 from service.images import ImageLimits, decode_image
 from service.metrics import Metrics
 from service.overlay import Mark, draw_overlay
-from service.routes import Pipeline
 from service.schemas import Prediction
 from service.settings import Settings
 

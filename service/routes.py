@@ -2,10 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Protocol, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -14,8 +10,7 @@ from starlette.responses import Response
 
 from service import openapi
 from service.accept import prefers
-from service.admission import Admission
-from service.analysis import Analysis, ExplainedAnalysis
+from service.analysis import Analysis
 from service.errors import (
     BadRequest,
     BodyTimeout,
@@ -27,79 +22,31 @@ from service.errors import (
     NotReady,
     Overloaded,
     PayloadTooLarge,
+    RateLimited,
     ServiceError,
     TooManyImages,
+    Unauthorized,
     Unavailable,
     UndecodableImage,
     UnsupportedMediaType,
 )
 from service.logs import Exchange
-from service.metrics import Metrics
 from service.options import ExplainOptions, Options
-from service.schemas import (
-    BatchPrediction,
-    Explanation,
-    Health,
-    Models,
-    Prediction,
-    Problem,
-    TimingMs,
-)
-from service.uploads import UploadLimits, read_image, read_images, while_connected
+from service.schemas import BatchPrediction, Explanation, Models, Prediction, Problem
+from service.state import Service, exchange_of, service_of
+from service.uploads import read_image, read_images, while_connected
 
 logger = logging.getLogger(__name__)
 
 _IMAGE_PROBLEMS = (
-    *(BadRequest, UndecodableImage, BodyTimeout, PayloadTooLarge, ImageTooLarge),
-    *(UnsupportedMediaType, InvalidParameter, ServiceError, InferenceFailed),
-    *(Overloaded, Draining, DeadlineExceeded),
+    *(BadRequest, UndecodableImage, Unauthorized, BodyTimeout, PayloadTooLarge, ImageTooLarge),
+    *(UnsupportedMediaType, InvalidParameter, RateLimited, ServiceError, InferenceFailed),
+    *(Overloaded, NotReady, Draining, DeadlineExceeded),
 )
 
 JSON, PICTURE = "application/json", "image/png"
 
 router = APIRouter()
-
-
-class Pipeline(Protocol):
-    """What the endpoints put their questions to; `ExpressionPipeline` is one."""
-
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def healthy(self) -> bool: ...
-    async def analyze(
-        self,
-        data: bytes,
-        *,
-        detect: bool = ...,
-        max_faces: int = ...,
-        min_face_size: float = ...,
-        rotate: bool = ...,
-    ) -> Analysis: ...
-    async def explain(
-        self,
-        data: bytes,
-        *,
-        detect: bool = ...,
-        max_faces: int = ...,
-        min_face_size: float = ...,
-        rotate: bool = ...,
-        label: str | None = ...,
-        draw: bool = ...,
-        boxes: bool = ...,
-    ) -> ExplainedAnalysis: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The parts that the endpoints translate to. The app puts it into each request's state."""
-
-    pipeline: Pipeline
-    models: Models
-    admission: Admission
-    metrics: Metrics
-    limits: UploadLimits
-    deadline_s: float
 
 
 @router.post(
@@ -114,8 +61,8 @@ async def predict(request: Request) -> Response:
 
     No face in the image is an answer too: 200 with an empty list.
     """
-    service, exchange = _service(request), _exchange(request)
-    async with _admitted(service):
+    service, exchange = service_of(request), exchange_of(request)
+    async with service.admitted(request):
         options = Options.of(request.query_params)
         image = await read_image(request, service.limits)
         exchange.image_bytes = len(image)
@@ -137,8 +84,8 @@ async def predict_batch(request: Request) -> Response:
     Each entry of `results` is what /predict would have answered for that image: a prediction, or
     a problem of that image alone, told by its `code`.
     """
-    service, exchange = _service(request), _exchange(request)
-    async with _admitted(service):
+    service, exchange = service_of(request), exchange_of(request)
+    async with service.admitted(request):
         options = Options.of(request.query_params)
         images = await read_images(request, service.limits)
         exchange.image_bytes = sum(map(len, images))
@@ -168,9 +115,9 @@ async def explain(request: Request) -> Response:
     With `Accept: image/png` the answer is the photo with the maps, boxes and captions drawn over
     it, its longest side at most 1024 pixels. With anything else in that header it is JSON.
     """
-    service, exchange = _service(request), _exchange(request)
+    service, exchange = service_of(request), exchange_of(request)
     draw = prefers(request.headers.get("accept", ""), PICTURE, JSON)
-    async with _admitted(service):
+    async with service.admitted(request):
         options = ExplainOptions.of(request.query_params)
         options.check(service.pipeline.labels)
         image = await read_image(request, service.limits)
@@ -206,71 +153,7 @@ async def explain(request: Request) -> Response:
 )
 async def model(request: Request) -> Response:
     """Name, version, labels, checksums and measured figures of each loaded model."""
-    return _answer(_service(request).models)
-
-
-@router.get(
-    "/health/live",
-    summary="Liveness",
-    response_model=Health,
-    responses=openapi.answer({"status": "live"}),
-)
-async def live() -> Response:
-    """The process answers. To be restarted when it does not."""
-    return _answer(Health(status="live"))
-
-
-@router.get(
-    "/health/ready",
-    summary="Readiness",
-    response_model=Health,
-    responses=openapi.answer({"status": "ready"}) | openapi.problems(NotReady, Draining),
-)
-async def ready(request: Request) -> Response:
-    """Models are loaded, checked and warm, the workers run, and the process is not going away."""
-    service = _service(request)
-    if service.admission.draining:
-        raise Draining("This replica is going away.")
-    if not service.pipeline.healthy:
-        raise NotReady("A worker died and is being replaced.", retry_after_s=1)
-    return _answer(Health(status="ready"))
-
-
-@router.get(
-    "/metrics",
-    summary="Metrics for Prometheus",
-    responses=openapi.metrics(),
-    response_class=Response,
-)
-async def metrics(request: Request) -> Response:
-    """The text format that Prometheus scrapes."""
-    text, content_type = _service(request).metrics.render()
-    return Response(text, headers={"Content-Type": content_type})
-
-
-def _service(request: Request) -> Service:
-    return cast(Service, request.scope["state"]["service"])
-
-
-def _exchange(request: Request) -> Exchange:
-    return cast(Exchange, request.scope["state"]["exchange"])
-
-
-@asynccontextmanager
-async def _admitted(service: Service) -> AsyncIterator[None]:
-    """A place for the block and one deadline for all of it, or an error at once."""
-    try:
-        with service.admission:
-            async with asyncio.timeout(service.deadline_s) as deadline:
-                yield
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        service.metrics.request_shed(DeadlineExceeded.code)
-        raise DeadlineExceeded(f"No answer within {service.deadline_s:g} seconds.") from None
-    except Unavailable as error:
-        service.metrics.request_shed(error.code)
-        raise
+    return _answer(service_of(request).models)
 
 
 async def _analyze(service: Service, image: bytes, options: Options) -> Analysis:
@@ -292,11 +175,9 @@ def _prediction(service: Service, exchange: Exchange, analysis: Analysis) -> Pre
 
 
 def _note(exchange: Exchange, analysis: Analysis) -> None:
-    """What the log tells of an image."""
+    """What logs and traces tell of an image."""
     exchange.faces = (exchange.faces or 0) + len(analysis.faces)
-    exchange.add_timing(TimingMs.of(analysis.timing).model_dump())
-    if analysis.timing.draw:
-        exchange.add_timing({"draw": 1000 * analysis.timing.draw})
+    exchange.timings.append(analysis.timing)
 
 
 def _problem(service: Service, exchange: Exchange, error: BaseException) -> Problem:

@@ -5,11 +5,12 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Timing
+from service.analysis import Analysis, ExplainedAnalysis, FaceExpression
 from service.errors import ServiceError
 from service.explainer import Heat
 from service.faces import Face
 from service.session import Precision
+from service.timing import Timing
 
 Point = tuple[float, float]
 

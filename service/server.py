@@ -4,67 +4,120 @@ import asyncio
 import functools
 import logging
 import math
-import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
+from service import __version__
 from service.admission import Admission
 from service.app import create_app
 from service.logs import configure_logging
+from service.metrics import MULTIPROCESS_DIR, Metrics, render_processes
+from service.metrics_server import Render, serving_metrics
+from service.protocol import BoundedProtocol
 from service.settings import Settings
+from service.supervisor import GIVEN_UP, Supervisor
 
-_MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _LAST_ARRIVALS_S = 0.1
 _TICK_S = 0.1
+_METRICS_BYTES = 4 * 2**16  # the first files of one worker: of counters, histograms and two gauges
+_FAREWELL_S = 2.0  # for threads that still work when the server has ended
+
+# `create_app`, or what takes its place in worker processes too: picklable.
+Create = Callable[..., FastAPI]
 
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Settings) -> int:
-    """Serves until a signal stops it, and returns the exit status.
+def serve(settings: Settings, *, create: Create = create_app) -> int:
+    """Serves what `create` makes until a signal stops it, and returns the exit status.
 
-    Raises `OSError` when the address cannot be had, `SystemExit` when the start fails.
+    Raises `OSError` when the address cannot be had, `SystemExit` when the start fails or the
+    process is given up.
     """
     configure_logging(settings.log_level)
     sock = _bind(settings.host, settings.port)
     if settings.workers == 1:
-        _work(settings, sock)
+        metrics = Metrics(version=__version__)
+        with _metrics_port(settings, metrics.render):
+            _work(settings, create, sock, metrics)
         return 0
-    with _shared_metrics():
-        return Supervisor(functools.partial(_work, settings), settings.workers, sock).run()
+    with (
+        _shared_metrics(settings.workers) as directory,
+        _metrics_port(settings, functools.partial(render_processes, directory)),
+    ):
+        worker = functools.partial(_work, settings, create)
+        return Supervisor(worker, settings.workers, sock).run()
 
 
-def _work(settings: Settings, sock: socket.socket) -> None:
+def _work(
+    settings: Settings, create: Create, sock: socket.socket, metrics: Metrics | None = None
+) -> None:
     """One server process, until it is told to stop."""
     configure_logging(settings.log_level)
     admission = Admission(settings.max_concurrent_requests)
+    app = create(settings, admission=admission, metrics=metrics, lost=lambda: server.give_up())
     config = uvicorn.Config(
-        create_app(settings, admission=admission),
+        app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
         log_level="warning",  # the steps of a server's life are told below
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         timeout_keep_alive=settings.keep_alive_s,
         # No accepted request takes longer than its deadline.
         timeout_graceful_shutdown=math.ceil(settings.deadline_s) + 1,
     )
-    Server(config, drain=admission.drain, drain_delay_s=settings.drain_delay_s).run([sock])
+    server: Server = Server(config, drain=admission.drain, drain_delay_s=settings.drain_delay_s)
+    server.run([sock])
+    _leave(GIVEN_UP if server.gave_up else 0)
+
+
+def _leave(status: int) -> None:
+    """Ends the process if the status or a thread that is stuck asks for it.
+
+    Python itself would wait for the thread, for ever.
+    """
+    end = time.monotonic() + _FAREWELL_S
+    others = [
+        thread
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread() and not thread.daemon
+    ]
+    for thread in others:
+        thread.join(max(0.0, end - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        logger.error("a stuck thread is left behind")
+        logging.shutdown()
+        os._exit(status)
+    if status:
+        sys.exit(status)
+
+
+@contextmanager
+def _metrics_port(settings: Settings, render: Render) -> Iterator[None]:
+    """A port for metrics alone, if one is set."""
+    if settings.metrics_port is None:
+        yield
+        return
+    with serving_metrics(render, _bind(settings.host, settings.metrics_port)):
+        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -94,6 +147,7 @@ class Server(uvicorn.Server):
         self.drain = drain
         self.drain_delay_s = drain_delay_s
         self.hurry = False
+        self.gave_up = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -105,6 +159,10 @@ class Server(uvicorn.Server):
         """Unlike uvicorn's, does not keep the signal to raise it again at the end."""
         self.hurry = self.should_exit or sig == signal.SIGINT
         self.should_exit = True
+
+    def give_up(self) -> None:
+        """Ends without delay, and not well: whoever runs the process is to start another."""
+        self.gave_up = self.hurry = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         logger.info("draining", extra={"fields": {"delay_s": self.drain_delay_s}})
@@ -121,73 +179,19 @@ class Server(uvicorn.Server):
         logger.info("stopped")
 
 
-class Supervisor:
-    """Runs several workers on one socket, replaces those that are killed, passes signals on."""
-
-    def __init__(
-        self, worker: Callable[[socket.socket], None], count: int, sock: socket.socket
-    ) -> None:
-        """`worker` must be picklable: each one runs in a fresh interpreter."""
-        self.worker = worker
-        self.count = count
-        self.sock = sock
-        self.stopping = False
-        self.processes: list[SpawnProcess] = []
-
-    def run(self) -> int:
-        """Returns the exit status: 0 after a stop, that of a worker that gave up."""
-        signals, wakeup = socket.socketpair()
-        wakeup.setblocking(False)
-        signal.set_wakeup_fd(wakeup.fileno())
-        for sig in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sig, lambda *_: None)  # its number arrives in `signals`
-        with signals, wakeup:
-            return self._watch(signals)
-
-    def _watch(self, signals: socket.socket) -> int:
-        for _ in range(self.count):
-            self._start()
-        status = 0
-        while self.processes:
-            if signals in wait([signals, *(process.sentinel for process in self.processes)]):
-                self._stop(signals.recv(1)[0])
-            for process in [process for process in self.processes if not process.is_alive()]:
-                self.processes.remove(process)
-                status = status or self._ended(process)
-        return status
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=self.worker, args=(self.sock,))
-        process.start()
-        self.processes.append(process)
-
-    def _ended(self, process: SpawnProcess) -> int:
-        status = process.exitcode or 0
-        killed = status < 0  # by the signal of that number
-        if self.stopping:
-            return 0 if killed else status
-        logger.error("worker ended", extra={"fields": {"pid": process.pid, "status": status}})
-        if killed:
-            self._start()
-            return 0
-        self._stop(signal.SIGINT)  # its replacement would end in the same way
-        return status
-
-    def _stop(self, sig: int) -> None:
-        self.stopping = True
-        self.sock.close()  # a copy left open here would let clients wait for nobody
-        for process in self.processes:
-            if process.pid is not None:
-                os.kill(process.pid, sig)
-
-
 @contextmanager
-def _shared_metrics() -> Iterator[None]:
+def _shared_metrics(workers: int) -> Iterator[Path]:
     """A directory through which the workers add up their metrics, empty at the start."""
-    with tempfile.TemporaryDirectory(prefix="mien-metrics-") as own:
-        directory = Path(os.environ.setdefault(_MULTIPROCESS_DIR, own))
+    given = os.environ.get(MULTIPROCESS_DIR)
+    own = tempfile.TemporaryDirectory(prefix="mien-metrics-") if not given else nullcontext(given)
+    with own as name:
+        os.environ[MULTIPROCESS_DIR] = name
+        directory = Path(name)
         directory.mkdir(parents=True, exist_ok=True)
         for leftover in directory.glob("*.db"):
             leftover.unlink()
-        yield
+        # Workers map their files into memory: on a full disk they would die of it, time and again.
+        probe = directory / "probe.db"
+        probe.write_bytes(bytes(workers * _METRICS_BYTES))
+        probe.unlink()
+        yield directory

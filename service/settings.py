@@ -4,13 +4,25 @@ Every field is the variable `MIEN_<FIELD IN CAPITALS>`; docs/configuration.md li
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AliasChoices, Field, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, StringConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # A plain directory name: no separator, no "..", nothing that leaves `models_dir`.
 DirectoryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+KeyHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
+
+
+def _split(value: Any) -> Any:
+    """An environment variable holds a list as words between commas."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Entry = TypeVar("Entry")
+Listed = Annotated[tuple[Entry, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -29,6 +41,12 @@ class Settings(BaseSettings):
         le=65_535,
         validation_alias=AliasChoices("MIEN_PORT", "PORT"),
         description="Port to listen on, 0 for any free one; PORT, as Cloud Run sets it, does too.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="Port for /metrics alone, which the other port then has not; 0 for any.",
     )
     workers: int = Field(
         default=1,
@@ -62,7 +80,9 @@ class Settings(BaseSettings):
         default=50_000_000,
         ge=1,
         le=250_000_000,
-        description="Largest image in pixels; a larger one is refused with 413 before decoding.",
+        description=(
+            "Largest image in pixels (PNG, WebP, progressive JPEG: 16 million at most), else 413."
+        ),
     )
     max_batch_images: int = Field(
         default=16,
@@ -105,6 +125,25 @@ class Settings(BaseSettings):
         gt=0.0,
         le=600.0,
         description="Time a client has to send its body; past it the answer is 408.",
+    )
+    api_keys: Listed[KeyHash] = Field(
+        default=(),
+        repr=False,
+        description="SHA-256 of each key that may send images; without any, everybody may.",
+    )
+    rate_limit_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Image requests a minute from one key or address; more are refused with 429.",
+    )
+    trusted_proxies: Listed[IPvAnyNetwork] = Field(
+        default=(),
+        description="Networks of proxies whose X-Forwarded-For tells the client's address.",
+    )
+    cors_origins: Listed[Origin] = Field(
+        default=(),
+        description="Origins of other web pages that may ask from browsers; * for any.",
     )
     drain_delay_s: float = Field(
         default=5.0,

@@ -10,9 +10,9 @@ ROOT = Path(__file__).parent.parent
 
 # Imports point left only: a module may import those of earlier rows, never its own row or later.
 LAYERS = [
-    {"errors", "settings", "cpus"},
-    {"metrics", "logs"},
-    {"images", "faces"},
+    {"errors", "settings", "cpus", "timing", "vigil", "headers", "protocol"},
+    {"metrics", "logs", "keys", "rate", "cors"},
+    {"images", "faces", "tracing", "metrics_server"},
     {"session"},
     {"detector", "classifier", "batcher"},
     {"explainer"},
@@ -20,8 +20,10 @@ LAYERS = [
     {"pipeline"},
     {"uploads", "accept", "options", "schemas"},
     {"openapi", "admission"},
-    {"routes"},
+    {"state"},
+    {"routes", "probes", "pages", "problems"},
     {"app"},
+    {"supervisor"},
     {"server", "predict"},
     {"__main__"},
 ]
@@ -77,6 +79,10 @@ def test_training_never_imports_service() -> None:
 
 def test_one_module_imports_onnxruntime() -> None:
     assert importers("onnxruntime") == {"session.py"}
+
+
+def test_one_module_imports_opentelemetry() -> None:
+    assert importers("opentelemetry") == {"tracing.py"}
 
 
 def test_only_the_app_reads_settings() -> None:

@@ -17,6 +17,13 @@ const PAUSES = [1, 2, 4, 8]; // seconds; where the service says how long, that c
 const LONGEST_PAUSE = 60;
 const PATIENCE_WITH_SLOWNESS = 3; // attempts: an image that always takes too long is no hiccup
 
+let key = null; // a Key
+
+/** Sets the key that is sent along, and replaced when the service refuses it. */
+export function use(theKey) {
+  key = theKey;
+}
+
 /** Faces and expressions of one image; `roundTrip` is what the answer took in milliseconds. */
 export async function predict(image, signal) {
   const started = performance.now();
@@ -58,20 +65,20 @@ export async function patiently(attempt, signal, onPause, passes = isPassing) {
 }
 
 async function post(path, image, accept, signal) {
-  let response;
-  try {
-    response = await fetch(path, {
-      method: "POST",
-      body: image,
-      headers: { Accept: accept },
-      signal,
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Unreachable(error.message);
+  for (;;) {
+    const sent = key.value;
+    const headers = { Accept: accept, ...(sent && { "X-API-Key": sent }) };
+    let response;
+    try {
+      response = await fetch(path, { method: "POST", body: image, headers, signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Unreachable(error.message);
+    }
+    if (response.ok) return response;
+    if (response.status !== 401 || !(await key.replace(sent))) throw await refusal(response);
+    signal.throwIfAborted();
   }
-  if (!response.ok) throw await refusal(response);
-  return response;
 }
 
 async function refusal(response) {

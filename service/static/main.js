@@ -1,10 +1,11 @@
 /** The page: what each button, key and picture sets going. */
 
-import { Unreachable } from "./api.js";
+import { Unreachable, use } from "./api.js";
 import { Camera, NoCamera } from "./camera.js";
 import { csv, json, save } from "./download.js";
 import { Gallery } from "./gallery.js";
 import { Heat } from "./heat.js";
+import { Key } from "./key.js";
 import { Live } from "./live.js";
 import { verdict } from "./results.js";
 import { Stage } from "./stage.js";
@@ -18,8 +19,10 @@ const stage = new Stage(document);
 const gallery = new Gallery(find("gallery"), find("thumb"));
 const camera = new Camera(find("video"));
 const status = new Status(find("status"), find("spoken"));
+const key = new Key(find("key"));
 const heat = new Heat(find("explain"), showHeat);
 const live = new Live(camera, stage, status, pausing);
+use(key);
 
 // Views: the start, the photos, the camera.
 
@@ -48,6 +51,7 @@ function addPhotos(files) {
   if (!files.length) return;
   stopCamera();
   status.clear();
+  key.reconsider();
   view("photos");
   gallery.add(files);
   find("view").focus({ preventScroll: true });
@@ -100,6 +104,7 @@ function askForCamera() {
 
 async function startCamera() {
   status.clear();
+  key.reconsider();
   try {
     await live.start(() => {
       leaveCamera();

@@ -63,6 +63,16 @@ export const texts = {
       "Everybody in view should know and agree.",
   },
 
+  key: {
+    title: "This service wants a key",
+    lead:
+      "Whoever runs it gives keys to those who may use it. Yours goes to this service only, and is forgotten when " +
+      "you close the page.",
+    label: "Key",
+    wrong: "The service does not know this key.",
+    send: "Go on",
+  },
+
   stage: {
     label: "Picture",
     photoAlt: (name) => `The photo ${name}`,
@@ -149,6 +159,7 @@ export const texts = {
 
   problems: {
     not_an_image: "This file is not a picture that can be read.",
+    unauthorized: "This service wants a key.",
     undecodable_image: "This picture is damaged, or not a picture at all.",
     bad_request: "This file is empty, or could not be sent.",
     body_timeout: "Sending the photo took too long. Is the connection slow?",

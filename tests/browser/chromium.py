@@ -20,6 +20,8 @@ from playwright.sync_api import (
     expect,
 )
 
+from benchmarks.browser import CHROMIUM, launch
+
 __all__ = [
     "Browser",
     "FilePayload",
@@ -33,31 +35,16 @@ __all__ = [
     "picture",
 ]
 
-CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parent.parent.parent / "runs" / "screenshots"
 
 if not CHROMIUM.exists():
     pytest.skip("Chromium is not installed: apt-get install chromium", allow_module_level=True)
-
-# No window, and no errand of the browser's own.
-_FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 # What the browser logs by itself about an answer that is an error, or about none.
 _REFUSED = re.compile(r"Failed to load resource: ")
 
 # Two busy cores are slow, and a result that comes late is still right.
 expect.set_options(timeout=20_000)
-
-
-def launch(playwright: Playwright, *flags: str) -> Browser:
-    """Chromium, headless; the name mien.test is this machine, but no secure origin."""
-    return playwright.chromium.launch(
-        executable_path=CHROMIUM,
-        args=[*_FLAGS, "--host-resolver-rules=MAP mien.test 127.0.0.1", *flags],
-    )
 
 
 @contextmanager

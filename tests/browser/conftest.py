@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from benchmarks.browser import FRAME, FRAMES_A_SECOND, jpeg, launch, playing, write_film
 from benchmarks.process import running_service
 
 if TYPE_CHECKING:
     from tests.browser.chromium import Browser, Page, Playwright
 
-FRAME = (640, 480)
 GREY = (120, 130, 140)
-SECOND_AND_A_HALF = 45  # frames: what Chromium plays of a file without a frame rate
+SECOND_AND_A_HALF = FRAMES_A_SECOND * 3 // 2
 
 
 @pytest.fixture(scope="package")
@@ -48,14 +48,7 @@ def strict_service() -> Iterator[str]:
 @pytest.fixture(scope="package")
 def browser(playwright: "Playwright", film: Path) -> "Iterator[Browser]":
     """A browser whose camera plays the film, and which may use it."""
-    from tests.browser.chromium import launch
-
-    browser = launch(
-        playwright,
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    )
+    browser = launch(playwright, *playing(film))
     yield browser
     browser.close()
 
@@ -72,21 +65,18 @@ def page(browser: "Browser", service: str) -> "Iterator[Page]":
 @pytest.fixture(scope="package")
 def faceless() -> bytes:
     """A JPEG without a face."""
-    return jpeg(Image.new("RGB", FRAME, GREY))
+    return jpeg(nobody())
 
 
 @pytest.fixture(scope="package")
-def film(photo: bytes, faceless: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def film(photo: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face for a second and a half, nobody for as long, and again."""
-    frame = Image.new("RGB", FRAME, GREY)
+    frame = nobody()
     portrait = Image.open(io.BytesIO(photo)).resize((FRAME[1], FRAME[1]))
     frame.paste(portrait, ((FRAME[0] - FRAME[1]) // 2, 0))
-    path = tmp_path_factory.mktemp("camera") / "film.mjpeg"
-    path.write_bytes(jpeg(frame) * SECOND_AND_A_HALF + faceless * SECOND_AND_A_HALF)
-    return path
+    frames = [frame] * SECOND_AND_A_HALF + [nobody()] * SECOND_AND_A_HALF
+    return write_film(tmp_path_factory.mktemp("camera") / "film.mjpeg", frames)
 
 
-def jpeg(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+def nobody() -> Image.Image:
+    return Image.new("RGB", FRAME, GREY)

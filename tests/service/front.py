@@ -12,15 +12,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.admission import Admission
-from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Timing
+from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Pipeline
 from service.app import create_app
 from service.errors import ServiceError, UndecodableImage
 from service.explainer import Heat
 from service.faces import Face, Frame
 from service.metrics import Metrics
-from service.routes import Pipeline
 from service.schemas import ModelReport, Models
 from service.settings import Settings
+from service.timing import Timing
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ from starlette.testclient import TestClient
 
 from service import errors
 from service.admission import Admission
-from service.app import STATIC, create_app
+from service.analysis import Pipeline
+from service.app import create_app
 from service.errors import ModelError, ServiceError
 from service.metrics import Metrics
-from service.routes import Pipeline
+from service.pages import STATIC
 from service.schemas import (
     BatchPrediction,
     Explanation,
@@ -27,6 +29,7 @@ from service.schemas import (
     Prediction,
 )
 from service.settings import Settings
+from tests.service.fakes import PATIENCE_S
 from tests.service.front import MODELS, FakePipeline, application, serving
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -75,9 +78,33 @@ def test_every_error_is_a_problem(
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["type"] == f"/docs#{code}"
     assert problem["instance"] == answer.headers["x-request-id"]
-    assert answer.headers["x-content-type-options"] == "nosniff"
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *[("GET", path) for path in ("/", "/docs", "/static/main.js", "/openapi.json", "/model")],
+        *[("GET", path) for path in ("/health/live", "/metrics", "/nowhere", "/static/nowhere")],
+        *[("POST", path) for path in ("/predict", "/predict/batch", "/explain", "/model")],
+    ],
+)
+def test_every_answer_tells_browsers_what_not_to_do(
+    client: TestClient, method: str, path: str
+) -> None:
+    for content in (b"x", b"crash"):
+        headers = client.request(method, path, content=content, headers=JPEG).headers
+
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert policy.endswith("frame-ancestors 'none'")
+        page = path in ("/", "/docs", "/static/main.js")
+        assert headers["cache-control"] == ("no-cache" if page else "no-store")
+        assert len(headers.get_list("cache-control")) == 1
 
 
 def test_a_wrong_method_is_told_the_right_one(client: TestClient) -> None:
@@ -131,6 +158,28 @@ def test_a_model_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=r"expression-0\.2\.0"), TestClient(app):
         pass
+
+
+def test_metrics_with_a_port_of_their_own_are_not_on_this_one() -> None:
+    with serving(FakePipeline(), metrics_port=9000) as client:
+        assert client.get("/metrics").status_code == 404
+        assert "/metrics" not in client.get("/openapi.json").json()["paths"]
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_what_stays_unhealthy_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    pipeline, lost = FakePipeline(), threading.Event()
+
+    @asynccontextmanager
+    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+        yield pipeline, MODELS
+
+    with TestClient(create_app(Settings(), load=load, lost=lost.set, patience_s=0.01)):
+        assert not lost.is_set()
+        pipeline.healthy = False
+        assert lost.wait(PATIENCE_S)
+
+    assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
 
 
 # ---- documentation -------------------------------------------------------------------------------
@@ -266,7 +315,7 @@ def test_the_documentation_needs_no_other_host(client: TestClient) -> None:
     page = client.get("/docs")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
     start = client.get("/static/swagger/start.js")
     for text in (page.text, start.text):
         assert "//" not in re.sub(r"// .*", "", text)

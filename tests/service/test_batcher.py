@@ -501,6 +501,48 @@ async def test_a_worker_that_dies_while_draining_loses_nothing_else() -> None:
     assert await result(kept) == "1!"
 
 
+@pytest.fixture
+def no_more_threads() -> Iterator[Callable[[], None]]:
+    """Call it, and the system gives no thread any more: none with such a stack."""
+    usual = threading.stack_size()
+    yield lambda: (threading.stack_size(2**46), None)[1]
+    threading.stack_size(usual)
+
+
+async def test_when_the_last_worker_cannot_be_replaced_nobody_waits(
+    no_more_threads: Callable[[], None],
+) -> None:
+    runner, witness = Runner(), Witness()
+    async with running(runner, observer=witness) as batcher:
+        pending = [batcher.submit(0)]
+        batch = runner.begun()
+        pending += [batcher.submit(1), batcher.submit(2)]
+        no_more_threads()
+        batch.fail(SystemExit())
+        causes = [(await failure(one)).__cause__ for one in pending]
+        assert [type(cause) for cause in causes] == [SystemExit, RuntimeError, RuntimeError]
+        assert not batcher.healthy
+        with pytest.raises(NotReady):
+            batcher.submit(3)
+    assert (witness.depth, batcher.depth) == (0, 0)
+
+
+async def test_without_a_replacement_the_others_go_on(no_more_threads: Callable[[], None]) -> None:
+    runner, witness, died = Runner(), Witness(), threading.Event()
+    witness.at_death = died.set
+    async with running(runner, workers=2, observer=witness) as batcher:
+        lost = batcher.submit(0)
+        batch = runner.begun()
+        no_more_threads()
+        batch.fail(SystemExit())
+        await failure(lost)
+        assert died.wait(PATIENCE_S)
+        served = batcher.submit(1)
+        finish(runner.begun())
+        assert await result(served) == "1!"
+        assert not batcher.healthy
+
+
 async def test_an_observer_that_fails_leaves_nobody_waiting() -> None:
     class Broken(Witness):
         def queue_changed(self, by: int) -> None:

@@ -369,11 +369,19 @@ def test_a_side_has_a_limit(size: tuple[int, int]) -> None:
 
 def test_progressive_has_a_lower_limit() -> None:
     image = colours(40, 30)
-    limits = ImageLimits(max_pixels=1200, max_progressive_pixels=1199)
+    limits = ImageLimits(max_pixels=1200, max_whole_pixels=1199)
     decode_image(encode(image, "JPEG"), limits)
     with pytest.raises(ImageTooLarge, match="progressive"):
         decode_image(encode(image, "JPEG", progressive=True), limits)
-    decode_image(encode(image, "JPEG", progressive=True), ImageLimits(max_progressive_pixels=1200))
+    decode_image(encode(image, "JPEG", progressive=True), ImageLimits(max_whole_pixels=1200))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_so_has_what_cannot_be_decoded_at_a_fraction_of_its_size(kind: str) -> None:
+    data = encode(colours(40, 30), kind)
+    decode_image(data, ImageLimits(max_whole_pixels=1200))
+    with pytest.raises(ImageTooLarge, match=f"a {kind} may have 1199"):
+        decode_image(data, ImageLimits(max_whole_pixels=1199))
 
 
 def test_one_scan_for_each_component_counts_as_progressive() -> None:
@@ -384,16 +392,16 @@ def test_one_scan_for_each_component_counts_as_progressive() -> None:
         for component in (1, 2, 3)
     )
     with pytest.raises(ImageTooLarge, match="progressive"):
-        decode_image(data[:scan] + scans + data[-2:], ImageLimits(max_progressive_pixels=1199))
+        decode_image(data[:scan] + scans + data[-2:], ImageLimits(max_whole_pixels=1199))
 
 
 def test_many_scans_lower_the_limit_further() -> None:
     data = encode(colours(40, 30), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]
     many = data[:-2] + 150 * last_scan + data[-2:]
-    decode_image(many, ImageLimits(max_progressive_pixels=12_000))
+    decode_image(many, ImageLimits(max_whole_pixels=12_000))
     with pytest.raises(ImageTooLarge, match="progressive"):
-        decode_image(many, ImageLimits(max_progressive_pixels=11_000))
+        decode_image(many, ImageLimits(max_whole_pixels=11_000))
 
 
 # Damaged, or no image at all

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from service.logs import CLIENT_LEFT, Exchange, ExchangeMiddleware, JsonFormatter, configure_logging
+from service.timing import Timing
 
 
 class Ledger:
@@ -48,8 +49,8 @@ class Lines(logging.Handler):
 async def well(request: Request) -> Response:
     exchange: Exchange = request.scope["state"]["exchange"]
     exchange.faces, exchange.image_bytes = 2, 100
-    exchange.add_timing({"decode": 1.5})
-    exchange.add_timing({"decode": 0.25})
+    for decode in (0.0015, 0.00025):
+        exchange.timings.append(Timing(decode, detect=0, queue=0, inference=0.1, total=0.2))
     return PlainTextResponse("fine")
 
 
@@ -127,7 +128,7 @@ def test_one_line_tells_of_a_request(front: Front, lines: Lines) -> None:
         "code": None,
         "bytes": 100,
         "faces": 2,
-        "timing_ms": {"decode": 1.75},
+        "timing_ms": {"decode": 1.75, "inference": 200.0, "total": 400.0},
     }
 
 

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from PIL import Image
 
 from service import __version__
 from service.__main__ import main
+from service.settings import Settings
 
 
 def test_predict_prints_one_line_a_file(
@@ -158,6 +160,31 @@ def test_an_address_that_is_not_ours_is_an_error(capsys: pytest.CaptureFixture[s
 
     assert status == 1
     assert "192.0.2.1:0" in capsys.readouterr().err
+
+
+def test_a_new_key_comes_with_its_hash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIEN_PORT", "no port")  # it reads no setting
+
+    status = main(["key"])
+
+    (_, key), (_, digest) = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert (status, len(key)) == (0, 43)
+    assert hashlib.sha256(key.encode()).hexdigest() == digest
+    assert Settings(api_keys=digest, port=0).api_keys == (digest,)
+
+
+def test_a_key_in_the_place_of_its_hash_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIEN_API_KEYS", "my-secret-key")
+
+    status = main(["serve"])
+
+    error = capsys.readouterr().err
+    assert (status, error.split(": ")[1]) == (2, "MIEN_API_KEYS")
+    assert "secret" not in error
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

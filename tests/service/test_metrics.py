@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.metrics import Metrics
+from service.metrics import FaceMeasures, Metrics, render_processes
 
 
 @pytest.fixture
@@ -43,17 +44,26 @@ def test_a_refused_request(metrics: Metrics) -> None:
 
 
 def test_an_image(metrics: Metrics) -> None:
-    metrics.image_analysed({"decode": 0.004, "detect": 0.02}, [("happy", 0.9), ("sad", 0.5)])
+    faces = [FaceMeasures("happy", 0.9, 100.0), FaceMeasures("sad", 0.5, 30.5)]
+    metrics.image_analysed({"decode": 0.004, "detect": 0.02}, faces)
     assert value(metrics, "mien_stage_duration_seconds_sum", stage="decode") == 0.004
     assert value(metrics, "mien_stage_duration_seconds_count", stage="queue") is None
     assert value(metrics, "mien_faces_per_image_sum") == 2
     assert value(metrics, "mien_expressions_total", label="sad") == 1
     assert value(metrics, "mien_expression_confidence_ratio_sum") == pytest.approx(1.4)
+    assert value(metrics, "mien_face_size_pixels_sum") == 130.5
 
 
 def test_an_image_without_faces_counts_too(metrics: Metrics) -> None:
     metrics.image_analysed({"decode": 0.004, "detect": 0.02}, [])
     assert value(metrics, "mien_faces_per_image_bucket", le="0.0") == 1
+
+
+def test_how_bright_images_are(metrics: Metrics) -> None:
+    metrics.image_decoded(0.125)
+    metrics.image_decoded(0.5)
+    assert value(metrics, "mien_image_brightness_ratio_sum") == 0.625
+    assert value(metrics, "mien_image_brightness_ratio_bucket", le="0.2") == 1
 
 
 def test_the_batcher(metrics: Metrics) -> None:
@@ -95,6 +105,13 @@ def test_render_is_what_prometheus_reads(metrics: Metrics) -> None:
     assert families >= {"python_info", "python_gc_collections"}
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="apt-get install prometheus")
+def test_names_and_units_are_as_prometheus_wants_them(metrics: Metrics) -> None:
+    text, _ = metrics.render()
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
 def test_every_collector_is_ours_or_the_process_s(metrics: Metrics) -> None:
     ours = {family.name for family in metrics.registry.collect()}
     assert {name.split("_")[0] for name in ours} == {"mien", "process", "python"}
@@ -117,7 +134,7 @@ def test_counting_from_several_threads(metrics: Metrics) -> None:
 
 PROCESS = """
 import sys
-from service.metrics import Metrics
+from service.metrics import FaceMeasures, Metrics, render_processes
 metrics = Metrics(version="1.2.3")
 metrics.request_started()
 metrics.request_shed("overloaded")
@@ -148,6 +165,16 @@ def scrape(process: subprocess.Popen[str]) -> dict[str, float]:
         for family in text_string_to_metric_families(text.lstrip())
         for sample in family.samples
     }
+
+
+def test_who_is_no_such_process_can_add_them_up(tmp_path: Path) -> None:
+    first, second = start_process(tmp_path), start_process(tmp_path)
+    text, content_type = render_processes(tmp_path)
+    for process in (first, second):
+        process.communicate(timeout=30)
+    assert "mien_requests_shed_total{" in text.decode()
+    assert 'reason="overloaded"} 2.0' in text.decode()
+    assert content_type.startswith("text/plain")
 
 
 def test_several_processes_are_added_up(tmp_path: Path) -> None:

@@ -160,11 +160,12 @@ async def house(
     limits: ImageLimits | None = None,
     threads: int = 2,
     workers: int = 1,
+    stall_s: float = 30.0,
     **batching: int,
 ) -> AsyncIterator[House]:
     metrics = WatchedMetrics()
     detector = detector or FakeDetector()
-    batcher = MicroBatcher(run, workers=workers, observer=metrics, **batching)
+    batcher = MicroBatcher(run, workers=workers, stall_s=stall_s, observer=metrics, **batching)
     with ThreadPoolExecutor(threads) as executor:
         pipeline = ExpressionPipeline(
             detector,
@@ -174,6 +175,7 @@ async def house(
             executor,
             limits or ImageLimits(),
             metrics,
+            stall_s=stall_s,
         )
         batcher.start()
         try:
@@ -355,6 +357,54 @@ async def test_steps_that_were_not_needed_are_not_measured() -> None:
     assert it.sample("mien_stage_duration_seconds_count", stage="decode") == 2
     assert it.sample("mien_stage_duration_seconds_count", stage="detect") == 1
     assert it.sample("mien_stage_duration_seconds_count", stage="inference") == 1
+
+
+async def test_the_steps_follow_each_other_on_the_clock() -> None:
+    began = time.perf_counter()
+    async with house(detector=FakeDetector(BOXES)) as it:
+        photo = group("happy", "sad", "fear")
+        analysis = await it.pipeline.analyze(photo)
+        explained = await it.pipeline.explain(photo, draw=True)
+    first, *_, last = (*analysis.timing.intervals(), *explained.analysis.timing.intervals())
+    assert began < first.begin == analysis.timing.arrived
+    assert last.end <= time.perf_counter()
+    for timing in (analysis.timing, explained.analysis.timing):
+        spent = dict.fromkeys(timing.stages(), 0.0)
+        for stage, begin, end in timing.intervals():
+            spent[stage] += end - begin
+            assert end <= timing.arrived + timing.total + 1e-6
+        assert spent == pytest.approx(timing.stages())
+
+
+# Drift
+
+
+@pytest.mark.parametrize("size", [(1, 1), (48, 48), (640, 360), (MIN_LONG_SIDE, 40), (31, 999)])
+async def test_how_bright_an_image_is(size: tuple[int, int]) -> None:
+    """Two gray values beside each other; the darker part is 3/4 of the image."""
+    picture = Image.new("L", size, 51)
+    picture.paste(204, (size[0] * 3 // 4, 0, size[0], size[1]))
+    true = np.asarray(picture).mean() / 255
+    async with house() as it:
+        await it.pipeline.analyze(png(picture))
+    brightness = it.sample("mien_image_brightness_ratio_sum")
+    assert brightness == pytest.approx(true, abs=0.02)
+
+
+async def test_a_damaged_image_has_no_brightness() -> None:
+    async with house() as it:
+        with pytest.raises(UndecodableImage):
+            await it.pipeline.analyze(b"no image")
+    assert it.sample("mien_image_brightness_ratio_count") == 0
+
+
+async def test_how_large_faces_are_in_the_full_image() -> None:
+    async with house(detector=FakeDetector([(10.0, 20.0, 50.0, 50.0)])) as it:
+        await it.pipeline.analyze(plain("happy", (2 * MIN_LONG_SIDE, 400)))
+        assert it.sample("mien_face_size_pixels_sum") == 80.0  # the box is that of half the size
+        await it.pipeline.explain(plain("happy", (60, 50)), detect=False)
+    assert it.sample("mien_face_size_pixels_sum") == 80.0 + 60.0
+    assert it.sample("mien_face_size_pixels_count") == 2
 
 
 # Failures
@@ -618,3 +668,23 @@ async def test_who_leaves_before_an_explanation_began_takes_it_along() -> None:
         gate.set()
     assert len(explainer.threads) == 1
     assert it.sample("mien_faces_per_image_count") == 0
+
+
+@pytest.mark.parametrize("explain", [False, True])
+async def test_a_thread_that_is_stuck_is_not_healthy_until_it_is_done(explain: bool) -> None:
+    entered, gate = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        assert gate.wait(PATIENCE_S)
+
+    async with house(detector=FakeDetector(before=wait), stall_s=0) as it:
+        healthy = [it.pipeline.healthy]
+        ask = it.pipeline.explain if explain else it.pipeline.analyze
+        image = asyncio.ensure_future(ask(plain("happy")))
+        assert await asyncio.to_thread(entered.wait, PATIENCE_S)
+        healthy.append(it.pipeline.healthy)
+        gate.set()
+        await image
+        healthy.append(it.pipeline.healthy)
+    assert healthy == [True, False, True]

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from service.analysis import Analysis, FaceExpression, Timing
+from service.analysis import Analysis, FaceExpression
 from service.errors import InvalidParameter, Overloaded
 from service.options import Options
 from service.schemas import BatchPrediction, ModelName, Prediction, Problem
+from service.timing import Timing
 from tests.service.front import FACE, LABELS, MODELS, PROBABILITIES, TIMING
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -26,6 +26,8 @@ JPEG = {"Content-Type": "image/jpeg"}
 class Process:
     """`python -m service` on a free port, and the lines that it logs."""
 
+    module = "service"
+
     def __init__(self, *arguments: str, **settings: object) -> None:
         inherited = {
             name: value
@@ -34,7 +36,7 @@ class Process:
         }
         given = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "service", *arguments],
+            [sys.executable, "-m", self.module, *arguments],
             cwd=ROOT,
             env=inherited | {"MIEN_PORT": "0", "MIEN_DRAIN_DELAY_S": "0"} | given,
             stdout=subprocess.PIPE,
@@ -64,12 +66,21 @@ class Process:
         self.port = self.logged(message="serving")["port"]
         return self
 
-    def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+    def connect(self, port: int = 0, source: str = "127.0.0.1") -> HTTPConnection:
+        return HTTPConnection(
+            "127.0.0.1", port or self.port, timeout=PATIENCE_S, source_address=(source, 0)
+        )
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[HTTPResponse, bytes]:
-        with contextlib.closing(self.connect()) as connection:
-            connection.request(method, path, body, JPEG if body else {})
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        **where: Any,
+    ) -> tuple[HTTPResponse, bytes]:
+        with contextlib.closing(self.connect(**where)) as connection:
+            connection.request(method, path, body, (JPEG if body else {}) | dict(headers or {}))
             answer = connection.getresponse()
             return answer, answer.read()
 
@@ -363,3 +374,123 @@ def test_a_killed_worker_is_replaced(photo: bytes) -> None:
 def test_workers_that_cannot_start_end_the_service(tmp_path: Path) -> None:
     with Workers(models_dir=tmp_path) as service:
         assert service.wait() == 3
+
+
+# ---- metrics on a port of their own --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Process, Workers])
+def test_metrics_may_have_a_port_of_their_own(kind: type[Process], photo: bytes) -> None:
+    with kind(metrics_port=0) as service:
+        port = service.logged(message="serving metrics")["port"]
+        service.ready()
+        for _ in range(6):
+            assert service.ask("POST", "/predict", photo)[0].status == 200
+        not_here, _ = service.ask("GET", "/metrics")
+        answer, scrape = service.ask("GET", "/metrics", port=port)
+        nothing_else, _ = service.ask("GET", "/model", port=port)
+        status = stopped(service)
+
+    assert (answer.status, not_here.status, nothing_else.status) == (200, 404, 404)
+    assert 'mien_requests_total{method="POST",route="/predict",status="200"} 6.0' in scrape.decode()
+    assert status == 0
+
+
+def test_a_metrics_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with Process(metrics_port=port) as service:
+            status = service.wait()
+
+    assert status == 1
+    assert f"127.0.0.1:{port}" in service.text
+
+
+# ---- who asks ------------------------------------------------------------------------------------
+
+
+def statuses(service: Process, *requests: tuple[str, str]) -> list[int]:
+    """Of a request each from a source address with an X-Forwarded-For."""
+    return [
+        service.ask("POST", "/predict", b"x", {"X-Forwarded-For": sent}, source=source)[0].status
+        for source, sent in requests
+    ]
+
+
+def test_a_limit_is_that_of_an_address_whatever_a_client_says_of_itself() -> None:
+    with Process(rate_limit_per_minute=1) as service:
+        service.ready()
+        first, *others = statuses(
+            service,
+            ("127.0.0.1", "203.0.113.1"),
+            ("127.0.0.1", "203.0.113.2"),
+            ("127.0.0.2", "203.0.113.1"),
+        )
+
+    assert (first, others) == (400, [429, 400])  # 400: x is no image
+
+
+def test_behind_a_trusted_proxy_a_limit_is_that_of_whom_the_proxy_names() -> None:
+    with Process(rate_limit_per_minute=1, trusted_proxies="127.0.0.1, 192.0.2.0/24") as service:
+        service.ready()
+        answers = statuses(
+            service,
+            ("127.0.0.1", "203.0.113.1"),
+            ("127.0.0.1", "203.0.113.2"),
+            ("127.0.0.1", "203.0.113.1"),
+            ("127.0.0.1", "198.51.100.7, 203.0.113.1, 192.0.2.5"),  # made up, true, our own
+            ("127.0.0.2", "203.0.113.3"),
+            ("127.0.0.2", "203.0.113.4"),  # no proxy of ours
+        )
+
+    assert answers == [400, 400, 429, 429, 400, 429]
+
+
+# ---- a process past help -------------------------------------------------------------------------
+
+
+class Unwell(Process):
+    """A service that its first image request leaves with a stuck thread."""
+
+    module = "tests.service.unwell"
+
+
+def test_a_process_with_a_stuck_worker_answers_and_ends() -> None:
+    with Unwell("1") as service:
+        service.ready()
+        answer, _ = service.ask("POST", "/predict", b"x")
+        line = service.logged(level="critical")
+        status = service.wait()
+
+    assert answer.status == 504
+    assert "given up" in line["message"]
+    assert status == os.EX_SOFTWARE
+
+
+def test_a_stuck_thread_does_not_keep_a_process_from_ending() -> None:
+    with Unwell("1") as service:
+        service.ready()
+        answer, _ = service.ask("POST", "/predict", b"x")
+        service.send(signal.SIGTERM)  # before or after it is given up
+        status = service.wait()
+
+    assert answer.status == 504
+    assert status in (0, os.EX_SOFTWARE)
+    assert "a stuck thread is left behind" in service.text
+
+
+def test_a_worker_process_that_gives_up_is_replaced() -> None:
+    with Unwell("2") as service:
+        service.ready().ready()
+        victims = set(service.workers())
+        answer, _ = service.ask("POST", "/predict", b"x")
+        line = service.logged(message="worker ended")
+        service.logged(message="serving")
+        ready, _ = service.ask("GET", "/health/ready")
+        workers = set(service.workers())
+        status = stopped(service)
+
+    assert (answer.status, line["status"]) == (504, os.EX_SOFTWARE)
+    assert line["pid"] in victims - workers
+    assert len(workers) == 2
+    assert (ready.status, status) == (200, 0)

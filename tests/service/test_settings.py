@@ -103,11 +103,43 @@ def test_every_field_has_one_sentence(name: str) -> None:
         ("threads", 0),
         ("log_level", "loud"),
         ("port", "tcp://10.0.0.1:80"),
+        ("metrics_port", 65_536),
+        ("rate_limit_per_minute", 0),
+        ("api_keys", "plain-text"),
+        ("api_keys", "AB" * 32),
+        ("api_keys", ["ab" * 32, "ab"]),
+        ("trusted_proxies", "10.0.0.0/33"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("trusted_proxies", "*"),
+        ("trusted_proxies", "proxy.example.com"),
+        ("cors_origins", "example.com"),
+        ("cors_origins", "https://example.com/path"),
+        ("cors_origins", "null"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize("text", ["{0},{1}", " {0} , {1} ", "{0} {1}", "{0}\n{1}\n"])
+def test_a_list_is_words_between_commas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    hashes = "ab" * 32, "cd" * 32
+    monkeypatch.setenv("MIEN_API_KEYS", text.format(*hashes))
+    monkeypatch.setenv("MIEN_CORS_ORIGINS", text.format("https://a.org", "http://localhost:3000"))
+    monkeypatch.setenv("MIEN_TRUSTED_PROXIES", text.format("10.0.0.0/8", "::1"))
+
+    settings = Settings()
+
+    assert settings.api_keys == hashes
+    assert settings.cors_origins == ("https://a.org", "http://localhost:3000")
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_an_empty_list_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_API_KEYS", "")
+
+    assert Settings().api_keys == ()
 
 
 def test_settings_do_not_change() -> None:
@@ -118,7 +150,7 @@ def test_settings_do_not_change() -> None:
 
 
 def test_settings_travel_to_worker_processes() -> None:
-    settings = Settings(port=1234)
+    settings = Settings(port=1234, trusted_proxies="10.0.0.0/8")
 
     assert pickle.loads(pickle.dumps(settings)) == settings
 
@@ -133,7 +165,14 @@ def bounds(name: str) -> str:
         least = schema.get("minimum", schema.get("exclusiveMinimum"))
         above = "above " if "exclusiveMinimum" in schema else ""
         return f"{above}{least:,} to {schema['maximum']:,}".replace(".0", "")
-    return {"host": "an address", "models_dir": "a directory"}.get(name, "a directory's name")
+    named = {
+        "host": "an address",
+        "models_dir": "a directory",
+        "api_keys": "a list of hashes",
+        "trusted_proxies": "a list of networks",
+        "cors_origins": "a list of origins",
+    }
+    return named.get(name, "a directory's name")
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -141,7 +180,7 @@ def test_the_table_in_the_documentation_is_right(name: str) -> None:
     field = Settings.model_fields[name]
     default = {"models_dir": "`models/` beside the package", "threads": "CPUs / workers"}.get(name)
     if default is None:
-        default = f"`{field.default}`"
+        default = f"`{field.default}`" if field.default not in (None, ()) else "none"
     row = f"| `MIEN_{name.upper()}` | {default} | {bounds(name)} | {field.description} |"
 
     assert row in DOCUMENTATION.read_text().splitlines()

@@ -18,7 +18,8 @@ def biased_logits(seed: int = 0) -> Floats:
     random = np.random.default_rng(seed)
     evidence = random.normal(0, 1, 100) + np.where(LABELS == 1, 2.0, -2.0)
     logits = np.stack([np.zeros(100), evidence], axis=1)
-    return (logits + 1.5 * log_shares(LABELS.astype(np.uint8), 2)).astype(np.float32)
+    learnt: Floats = (logits + 1.5 * log_shares(LABELS.astype(np.uint8), 2)).astype(np.float32)
+    return learnt
 
 
 def test_log_shares_are_those_of_the_labels() -> None:

@@ -1,0 +1,140 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.server import ServerState
+
+from service.protocol import MAX_HEAD_BYTES, BoundedProtocol
+from tests.service.fakes import PATIENCE_S
+
+pytestmark = pytest.mark.anyio
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+POST = b"POST / HTTP/1.1\r\nHost: mien\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+LONG = 100 * MAX_HEAD_BYTES  # far more than sockets hold back
+
+
+async def measure(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def at_once(request: Request) -> Response:
+    """Does not wait for the body."""
+    return PlainTextResponse("done")
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Streams]:
+    """A connection to a server that tells how long a body is."""
+    app = Starlette(
+        routes=[
+            Route("/", measure, methods=["POST"]),
+            Route("/at-once", at_once, methods=["POST"]),
+        ]
+    )
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0
+    )
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        yield reader, writer
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def told(streams: Streams, pieces: Iterable[bytes]) -> bytes:
+    """What comes back, to the end of the connection; some of it is lost when that is cut."""
+    reader, writer = streams
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+    answer = b""
+    with suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE_S):
+            while piece := await reader.read(2**16):
+                answer += piece
+    return answer
+
+
+def endless(piece: bytes) -> list[bytes]:
+    return [piece * (2**14 // len(piece))] * (LONG // 2**14)
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        pytest.param(b"GET /", b"a", id="path"),
+        pytest.param(b"GET /?", b"a=b&", id="query"),
+        pytest.param(POST, b"X-Many: x\r\n", id="fields"),
+        pytest.param(POST + b"X-Long: ", b"x", id="value"),
+        pytest.param(POST, b"x", id="name"),
+    ],
+)
+async def test_a_head_that_does_not_end_is_refused(start: bytes, piece: bytes) -> None:
+    async with connected() as streams:
+        answer = await told(streams, [start, *endless(piece)])
+
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        pytest.param(CHUNKED + b"0\r\n", b"X-Many: x\r\n", id="trailers"),
+        pytest.param(CHUNKED + b"0\r\nX-Long: ", b"x", id="trailer"),
+        pytest.param(CHUNKED + b"1;", b"x", id="extension"),
+    ],
+)
+async def test_what_goes_on_around_a_body_ends_the_connection(start: bytes, piece: bytes) -> None:
+    async with connected() as streams:
+        assert await told(streams, [start, *endless(piece)]) == b""
+    async with connected() as (reader, writer):
+        writer.write(start.replace(b"/ ", b"/at-once "))
+        assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert await told((reader, writer), endless(piece)) == b""
+
+
+async def test_the_server_goes_on() -> None:
+    async with connected() as streams:
+        await told(streams, [POST, *endless(b"X-Many: x\r\n")])
+    async with connected() as streams:
+        answer = await told(streams, [POST + b"Content-Length: 2\r\nConnection: close\r\n\r\nab"])
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_heads_and_bodies_of_all_kinds_pass() -> None:
+    """One after the other on one connection: each head starts from nothing."""
+    long = b"X-Long: " + b"x" * (MAX_HEAD_BYTES - 1000) + b"\r\n"
+    body = bytes(3 * LONG)
+    chunk = b"2710\r\n" + bytes(10_000) + b"\r\n"
+    requests = [
+        POST + long + b"Content-Length: 2\r\n\r\nab",
+        POST + long + b"Content-Length: %d\r\n\r\n" % len(body) + body,
+        CHUNKED + chunk * 100 + b"0\r\n\r\n",
+        CHUNKED + b"1;name=value\r\na\r\n" * 10_000 + b"0\r\nX-Trailer: x\r\n\r\n",
+        POST + long + b"Content-Length: 0\r\nConnection: close\r\n\r\n",
+    ]
+    answers = []
+    async with connected() as (reader, writer):
+        for request in requests:
+            writer.write(request)
+            async with asyncio.timeout(PATIENCE_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                answers.append((head.split()[1], await reader.readexactly(length)))
+
+    lengths = (2, len(body), 1_000_000, 10_000, 0)
+    assert answers == [(b"200", str(length).encode()) for length in lengths]
