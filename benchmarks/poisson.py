@@ -1,0 +1,142 @@
+"""Open loop: requests that come when they come, whether or not the server keeps up.
+
+Real clients do not wait for each other. Arrivals are a Poisson process, drawn beforehand, and a
+latency counts from the moment at which the request should have been sent: neither a slow server nor
+a late client can hide waiting ("coordinated omission").
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+import numpy as np
+import uvloop
+from numpy.typing import NDArray
+
+from benchmarks.payloads import Payload
+
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Seconds from due to answered, of what was answered with 200, and what else came back.
+
+    `lag_s` is the 99th percentile of how late the client itself sent.
+    """
+
+    seconds: NDArray[np.float64]
+    others: Counter[int]  # by status; 0 for a connection that broke
+    lag_s: float
+
+    def percentile_ms(self, percent: float) -> float:
+        return 1000 * float(np.percentile(self.seconds, percent))
+
+
+def arrivals(per_s: float, seconds: float, seed: int) -> NDArray[np.float64]:
+    """Times from 0 to `seconds` at which requests are due, `per_s` of them in a second."""
+    random = np.random.default_rng(seed)
+    expected = per_s * seconds
+    most = int(expected + 10 * expected**0.5 + 10)
+    times = random.exponential(1 / per_s, most).cumsum()
+    return times[times < seconds]
+
+
+def open_loop(
+    address: str, payload: Payload, *, per_s: float, seconds: float, seed: int
+) -> Latencies:
+    """Post `payload` at random times, `per_s` times a second, for so many seconds."""
+    due = arrivals(per_s, seconds, seed)
+    return uvloop.run(_Generator(address, payload).run(due.tolist()))
+
+
+class _Generator:
+    """Sends each request at its time, on a connection that is free or on a new one."""
+
+    def __init__(self, address: str, payload: Payload) -> None:
+        parts = urlsplit(address)
+        self._host, self._port = str(parts.hostname), parts.port or 80
+        head = (
+            f"POST {payload.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Content-Type: {payload.content_type}\r\nContent-Length: {len(payload.body)}\r\n\r\n"
+        )
+        self._request = head.encode() + payload.body
+        self._free: deque[_Connection] = deque()
+        self._seconds: list[float] = []
+        self._lags: list[float] = []
+        self._others: Counter[int] = Counter()
+
+    async def run(self, due: Sequence[float]) -> Latencies:
+        loop = asyncio.get_running_loop()
+        begin = loop.time() + 0.1
+        async with asyncio.TaskGroup() as requests:
+            for moment in due:
+                await asyncio.sleep(max(0.0, begin + moment - loop.time()))
+                requests.create_task(self._ask(begin + moment))
+        for connection in self._free:
+            connection.close()
+        lag = float(np.percentile(self._lags, 99))
+        return Latencies(np.array(self._seconds), self._others, lag)
+
+    async def _ask(self, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                connection = await self._connection(loop)
+                self._lags.append(loop.time() - due)
+                status = await connection.exchange(self._request)
+        except (OSError, TimeoutError):
+            status = 0
+        else:
+            self._free.append(connection)
+        if status == 200:
+            self._seconds.append(loop.time() - due)
+        else:
+            self._others[status] += 1
+
+    async def _connection(self, loop: asyncio.AbstractEventLoop) -> "_Connection":
+        while self._free:
+            connection = self._free.pop()
+            if connection.open:
+                return connection
+        _, connection = await loop.create_connection(_Connection, self._host, self._port)
+        return connection
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time; answers its status."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[int] | None = None
+        self.open = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def exchange(self, request: bytes) -> asyncio.Future[int]:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(self._parser.get_status_code())
+        if not self._parser.should_keep_alive():
+            self.close()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.open = False
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError())
+
+    def close(self) -> None:
+        self.open = False
+        self._transport.close()
