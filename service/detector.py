@@ -107,25 +107,31 @@ class FaceDetector:
     def _look(self, image: NDArray[np.uint8], min_face_size: float) -> _Candidates:
         """The faces of an image as it stands, in one pass, or more where they pay.
 
-        In a large photo without large faces, a finer pass finds what the first one finds and many
-        times what it misses. Where nothing is found, a coarser one costs a quarter, and the surest
-        face of all counts even if it is not as sure as one among others has to be.
+        Where nothing is found, a coarser pass costs a quarter and finds faces that fill the image.
+        In a large photo in which still nothing is found, or small faces only, a finer pass costs
+        four times the first and finds what is small. That makes three passes at most. In the end
+        the surest face of all counts, even if it is not as sure as one among others has to be.
         """
         config = self._detection
-        seen = self._pass(image, config.input_side)
-        found = seen.take(seen.scores >= config.score_threshold)
+        passes = [self._pass(image, config.input_side)]
+        found = self._sure(passes[-1])
+        if not len(found.scores):
+            passes.append(self._pass(image, config.coarse_side))
+            found = self._sure(passes[-1])
         longest = max(image.shape)
         small = config.small_face * longest
         # At exactly that side, as of 640 x 480, it pays for photos without any face only.
         large = longest > config.fine_side - (not len(found.scores))
         if large and max(min_face_size, found.sizes.max(initial=0)) < small:
-            seen = self._pass(image, config.fine_side)
-            found = seen.take(seen.scores >= config.score_threshold)
+            passes.append(self._pass(image, config.fine_side))
+            found = self._sure(passes[-1])
         if not len(found.scores):
-            looks = (seen, self._pass(image, config.coarse_side))
-            surest = max(looks, key=lambda look: look.scores.max(initial=0))
+            surest = max(passes, key=lambda seen: seen.scores.max(initial=0))
             found = surest.take(np.argsort(-surest.scores)[:1])
         return found.take(found.sizes.max(axis=1) >= min_face_size)
+
+    def _sure(self, seen: _Candidates) -> _Candidates:
+        return seen.take(seen.scores >= self._detection.score_threshold)
 
     def _upright(self, found: _Candidates) -> bool:
         """Whether the surest face is sure, and has its mouth below its eyes."""

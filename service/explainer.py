@@ -23,12 +23,14 @@ class Heat:
     """What spoke for an expression, place by place.
 
     `values` (h, w) float32 cover the frame evenly: 1 where most spoke for the expression, 0 where
-    nothing did, or something against it. All are 0 where no place of the face spoke for it.
+    nothing did, or something against it. All are 0 where no place of the face spoke for it. `roll`
+    is how many degrees the frame is turned clockwise around its middle.
     """
 
     label: str
     frame: Frame
     values: NDArray[np.float32]
+    roll: float = 0.0
 
 
 class ExpressionExplainer:

@@ -27,6 +27,12 @@ class Face:
     score: float
     turns: int = 0
 
+    @property
+    def roll(self) -> float:
+        """Degrees, -180 to 180: how far the eyes' line is turned clockwise, beyond the `turns`."""
+        x, y = self.landmarks[1] - self.landmarks[0]
+        return (math.degrees(math.atan2(y, x)) - 90 * self.turns + 180) % 360 - 180
+
 
 class Frame(NamedTuple):
     """The square of an image that becomes a crop, in pixels; it may reach out of the image."""
@@ -40,30 +46,39 @@ class Frame(NamedTuple):
 class Framing:
     """How a detector's boxes lie in the square frames that the classifier was trained on.
 
-    `center` (x, y) and `size` (width, height) of the box, in units of the frame's side.
+    `center` (x, y) and `size` (width, height) of the box, in units of the frame's side. A face with
+    a roll of up to `upright` degrees is left as it is, as training has such; one with more is
+    turned back to that.
     """
 
     center: tuple[float, float]
     size: tuple[float, float]
+    upright: float = 180.0
 
     def __post_init__(self) -> None:
         if not (min(self.size) > 0 and all(map(math.isfinite, (*self.center, *self.size)))):
             raise ValueError(f"expected finite numbers and a size above 0, found {self}")
+        if not 0 <= self.upright <= 180:
+            raise ValueError(f"expected upright to be 0 to 180 degrees, found {self}")
 
-    def frame(self, box: NDArray[np.float32], turns: int = 0) -> Frame:
-        """The frame around the box of a face that stands upright after `turns`.
+    def lean(self, roll: float) -> float:
+        """What of a face's roll is turned back: degrees clockwise."""
+        return math.copysign(max(0.0, abs(roll) - self.upright), roll)
 
-        Width and height each tell a side, and their geometric mean is taken: for boxes inside an
-        image it keeps the frame's area in proportion to the image's, whatever the box's shape.
+    def frame(self, box: NDArray[np.float32], turns: int = 0, roll: float = 0.0) -> Frame:
+        """The frame around the box of a face with that roll after `turns`.
+
+        It is the crop's once it is turned clockwise around its middle, by what `lean` says. Width
+        and height each tell a side, and their geometric mean is taken.
         """
-        center_x, center_y = self.center
-        for _ in range(turns % 4):
-            center_x, center_y = 1 - center_y, center_x
         x_min, y_min, x_max, y_max = (float(edge) for edge in box)
         side = math.sqrt((x_max - x_min) / self.size[0] * (y_max - y_min) / self.size[1])
-        left = (x_min + x_max) / 2 - center_x * side
-        top = (y_min + y_max) / 2 - center_y * side
-        return Frame(left, top, side)
+        # From the box's middle to the frame's, as an upright face has it, and turned with the face.
+        right, down = (side * (0.5 - place) for place in self.center)
+        angle = math.radians(90 * turns + self.lean(roll))
+        x = (x_min + x_max) / 2 + right * math.cos(angle) - down * math.sin(angle)
+        y = (y_min + y_max) / 2 + right * math.sin(angle) + down * math.cos(angle)
+        return Frame(x - side / 2, y - side / 2, side)
 
 
 def crop_face(
@@ -73,15 +88,21 @@ def crop_face(
     size: int = CROP_SIZE,
     *,
     turns: int = 0,
+    roll: float = 0.0,
 ) -> NDArray[np.uint8]:
     """The frame around a box as gray (size, size) uint8, turned by `turns` to stand upright.
 
-    `image` is (height, width) gray or (height, width, 3) RGB, of which only the frame is made gray.
-    Outside it its edge pixels go on. The box has an area and lies in the image.
+    `roll` is the face's beyond that; the framing says how much of it is turned back. `image` is
+    (height, width) gray or (height, width, 3) RGB, of which only the frame is made gray. Outside it
+    its edge pixels go on. The box has an area and lies in the image.
     """
-    left, top, side = framing.frame(box, turns)
+    left, top, side = framing.frame(box, turns, roll)
+    lean = framing.lean(roll)
+    # The corners of a turned frame reach out of the upright one.
+    slope = math.radians(lean)
+    beyond = side / 2 * (abs(math.cos(slope)) + abs(math.sin(slope)) - 1)
     # The bilinear filter reaches half an output pixel out of the frame; one more pixel is certain.
-    margin = math.ceil(side / size) + 1
+    margin = math.ceil(beyond + side / size) + 1
     x_from, y_from = math.floor(left) - margin, math.floor(top) - margin
     x_to, y_to = math.ceil(left + side) + margin, math.ceil(top + side) + margin
 
@@ -92,9 +113,27 @@ def crop_face(
         ((max(0, -y_from), max(0, y_to - height)), (max(0, -x_from), max(0, x_to - width))),
         mode="edge",
     )
-    left, top = left - x_from, top - y_from
+    frame = Frame(left - x_from, top - y_from, side)
+    if lean:
+        region, frame = _turn_back(region, frame, lean, size)
+    left, top, side = frame
     crop = _resize(region, (size, size), (left, top, left + side, top + side))
     return np.rot90(crop, turns)
+
+
+def _turn_back(
+    region: NDArray[np.uint8], frame: Frame, lean: float, size: int
+) -> tuple[NDArray[np.uint8], Frame]:
+    """A gray region turned counter-clockwise around the frame's middle, and the frame in it.
+
+    Twice the pixels of the crop are enough to turn: a larger frame is averaged down to them first.
+    """
+    factor = max(1, int(frame.side / (2 * size)))
+    left, top, side = (value / factor for value in frame)
+    middle = (left + side / 2, top + side / 2)
+    picture = Image.fromarray(region).reduce(factor)
+    turned = picture.rotate(lean, Image.Resampling.BICUBIC, center=middle)
+    return np.asarray(turned), Frame(left, top, side)
 
 
 def crop_whole(gray: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uint8]:

@@ -60,6 +60,7 @@ EXPLANATION: Document = {
             "heat": {
                 "class": "happy",
                 "frame": {"x": 170.76, "y": 60.99, "w": 111.34, "h": 111.34},
+                "roll": 0.0,
                 "size": [6, 6],
                 "values": [
                     [0.02, 0.0, 0.0, 0.0039, 0.0, 0.013],

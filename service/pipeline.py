@@ -181,7 +181,7 @@ class ExpressionPipeline:
             frames = [self._frame(face, photo) for face in prepared.faces]
             rows, heats = self._explainer.explain(prepared.crops, frames, label)
             heats = [
-                replace(heat, values=np.rot90(heat.values, -face.turns)) if face else heat
+                self._as_the_face_lies(heat, face) if face else heat
                 for face, heat in zip(prepared.faces, heats, strict=True)
             ]
             read = time.perf_counter()
@@ -249,7 +249,10 @@ class ExpressionPipeline:
             rotate=rotate,
         )
         framing = self._detector.framing
-        crops = [crop_face(photo.pixels, face.box, framing, turns=face.turns) for face in found]
+        crops = [
+            crop_face(photo.pixels, face.box, framing, turns=face.turns, roll=face.roll)
+            for face in found
+        ]
         return [_at_full_size(face, photo) for face in found], crops
 
     async def _classify(self, crops: list[Crop]) -> list[Answer[Probabilities]]:
@@ -267,7 +270,12 @@ class ExpressionPipeline:
         """What of the full picture became the crop."""
         if face is None:
             return frame_whole(photo.height, photo.width)
-        return self._detector.framing.frame(face.box, face.turns)
+        return self._detector.framing.frame(face.box, face.turns, face.roll)
+
+    def _as_the_face_lies(self, heat: Heat, face: Face) -> Heat:
+        """The heat of a crop, which stands upright, as it lies in the photo."""
+        lean = self._detector.framing.lean(face.roll)
+        return replace(heat, values=np.rot90(heat.values, -face.turns), roll=lean)
 
     def _marks(
         self, prepared: _Prepared, rows: list[Probabilities], heats: list[Heat]

@@ -76,6 +76,7 @@ class HeatMap(Wire):
 
     label: str = Field(alias="class", description="The expression that is explained.")
     frame: Box = Field(description="What the map covers; it may reach out of the image.")
+    roll: float = Field(description="Degrees that it is turned clockwise around its middle.")
     size: tuple[int, int] = Field(description="Rows and columns of `values`.")
     values: list[list[float]] = Field(
         description="Row by row: 1 where most spoke for the expression, 0 where nothing did. "
@@ -91,6 +92,7 @@ class HeatMap(Wire):
         return cls(
             label=heat.label,
             frame=Box(x=left, y=top, w=side, h=side),
+            roll=round(heat.roll, 1),
             size=(height, width),
             values=[[round(value, 4) for value in row] for row in heat.values.tolist()],
         )

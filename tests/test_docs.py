@@ -1,9 +1,11 @@
 """The docs name everything that the code has, and show nothing that it has not."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -86,12 +88,68 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_promise_of_security_names_tests_that_exist() -> None:
+    rows = [
+        line.strip("|").split("|")
+        for line in text("security.md").split("## What is promised")[1].splitlines()
+        if line.startswith("|") and "---" not in line and "shown by" not in line
+    ]
+    assert len(rows) > 20
+    for promise, *_, shown in rows:
+        named = re.findall(r"`(tests/\S+\.py)::(\w+)`", shown)
+        assert named, f"nothing shows that {promise.strip()}"
+        for path, name in named:
+            functions = ast.walk(ast.parse((ROOT / path).read_text()))
+            assert name in {getattr(function, "name", "") for function in functions}, (
+                f"{path}: {name}"
+            )
+
+
 def test_the_readme_quotes_the_released_figures() -> None:
     readme = (ROOT / "README.md").read_text()
     directory = ROOT / "models" / Settings().expression_model
     splits = json.loads((directory / "metrics.json").read_text())["splits"]
     for name in ("PrivateTest", "PublicTest", "PublicTest + PrivateTest"):
         assert f"| {name} | {100 * splits[name]['accuracy']:.2f} |" in readme
+
+
+SPLITS = ("Training", "PublicTest")
+
+
+def results(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / name).read_text())
+    return found
+
+
+def test_the_page_on_detection_quotes_how_faces_are_cut_out() -> None:
+    page, framing = text("detection.md"), results("framing.json")
+    kinds = [found["ways"] for name, found in framing.items() if name.startswith(SPLITS)]
+    assert len(kinds) == 4
+    for way in kinds[0]:
+        cells = [
+            f"{100 * found[way]['accuracy']:.2f}"
+            # The service is not compared with itself.
+            + (f" ({found[way]['p']:.2g})" if found[way]["gained"] + found[way]["lost"] else "")
+            for found in kinds
+        ]
+        assert f"| {way} | {' | '.join(cells)} |" in page
+
+
+def test_the_page_on_detection_quotes_what_looks_are_worth() -> None:
+    page, looks = text("detection.md"), results("looks.json")
+    kinds = {name: found for name, found in looks.items() if name.endswith(" px")}
+    assert len(kinds) == 3
+    for name, found in kinds.items():
+        faces = [found[look]["faces"] for look in ("first look", "service")]
+        left = found["nothing in the first look"]
+        coarse, fine = (
+            found[f"of these in the {look} look"]["faces"] for look in ("coarse", "fine")
+        )
+        cells = (
+            *(name, found["scenes"], faces[0], f"{coarse} of {left}", f"{fine} of {left}"),
+            *(faces[1], found["service"]["cost in first looks"]),
+        )
+        assert f"| {' | '.join(map(str, cells))} |" in page
 
 
 def test_the_tree_in_the_readme_is_the_tree() -> None:

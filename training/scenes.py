@@ -16,12 +16,15 @@ Surroundings = Literal["plain", "noisy", "blurred"]
 SURROUNDINGS: tuple[Surroundings, ...] = get_args(Surroundings)
 
 HEIGHT, WIDTH = 480, 640
-SMALLEST, LARGEST = 96, 400  # pixels a side of the frames
+SIDES = (96, 400)  # pixels a side of the frames, the least and the largest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """One picture in a scene: `image` is (480, 640, 3) uint8; `x`, `y` and `side` are its frame."""
+    """One picture in a scene: `image` is (480, 640, 3) uint8; `x`, `y` and `side` are its frame.
+
+    Where the picture is rolled, they are the frame before it was turned around its middle.
+    """
 
     image: NDArray[np.uint8]
     surroundings: Surroundings
@@ -31,14 +34,32 @@ class Scene:
 
 
 def place(
-    face: NDArray[np.uint8], surroundings: Surroundings, random: np.random.Generator
+    face: NDArray[np.uint8],
+    surroundings: Surroundings,
+    random: np.random.Generator,
+    *,
+    roll: float = 0.0,
+    sides: tuple[int, int] = SIDES,
 ) -> Scene:
-    """A (48, 48) gray picture somewhere in a scene, every doubling of its size equally likely."""
-    side = round(float(np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST)))))
-    x, y = int(random.integers(WIDTH - side + 1)), int(random.integers(HEIGHT - side + 1))
+    """A (48, 48) gray picture somewhere in a scene, every doubling of its size equally likely.
+
+    `roll` turns it counter-clockwise, in degrees, as a photo shows a head that is held at an angle.
+    `sides` are the least and the largest that its frame may have, in pixels; one that is larger
+    than the scene fills it and reaches out.
+    """
+    side = round(float(np.exp(random.uniform(*np.log(sides)))))
+    x, y = (
+        int(random.integers(min(0, room), max(0, room) + 1))
+        for room in (WIDTH - side, HEIGHT - side)
+    )
     scene = _surroundings(face, surroundings, random)
-    enlarged = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
-    scene.paste(enlarged, (x, y))
+    picture = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
+    mask = Image.new("L", picture.size, 255)
+    picture, mask = (
+        layer.rotate(roll, Image.Resampling.BICUBIC, expand=True) for layer in (picture, mask)
+    )
+    beyond = (picture.width - side) // 2  # what its corners reach out of the frame
+    scene.paste(picture, (x - beyond, y - beyond), mask)
     return Scene(np.asarray(scene.convert("RGB")), surroundings, x, y, side)
 
 

@@ -288,13 +288,15 @@ def looking(eye: Eye) -> FaceDetector:
 LARGE: Pixels = np.zeros((640, 640, 3), np.uint8)
 
 
-@pytest.mark.parametrize("coarse", [{}, {64: (0.2, 0.9)}], ids=["none", "small"])
+@pytest.mark.parametrize(
+    ("first", "sides"), [({}, [64, 32, 128]), ({64: (0.2, 0.9)}, [64, 128])], ids=["none", "small"]
+)
 def test_a_large_photo_without_large_faces_is_looked_at_finer(
-    coarse: dict[int, tuple[float, float]],
+    first: dict[int, tuple[float, float]], sides: list[int]
 ) -> None:
-    eye = Eye({**coarse, 128: (0.1, 0.9)})
+    eye = Eye({**first, 128: (0.1, 0.9)})
     (face,) = looking(eye).detect(LARGE)
-    assert eye.sides == [64, 128]
+    assert eye.sides == sides
     assert face.box[2] - face.box[0] == pytest.approx(64)  # the finer look alone counts
 
 
@@ -311,7 +313,10 @@ def test_a_photo_that_has_no_more_pixels_is_not_looked_at_finer() -> None:
     assert eye.sides == [64]
     eye = Eye({})
     assert looking(eye).detect(np.zeros((128, 128, 3), np.uint8)) == []
-    assert eye.sides == [64, 128, 32]
+    assert eye.sides == [64, 32, 128]
+    eye = Eye({})
+    assert looking(eye).detect(np.zeros((127, 127, 3), np.uint8)) == []
+    assert eye.sides == [64, 32]
 
 
 def test_who_asks_for_large_faces_only_does_not_pay_for_small_ones() -> None:
@@ -323,8 +328,15 @@ def test_who_asks_for_large_faces_only_does_not_pay_for_small_ones() -> None:
 def test_where_nothing_is_found_a_coarse_look_may_find_something() -> None:
     eye = Eye({32: (0.6, 0.9)})
     (face,) = looking(eye).detect(LARGE)
-    assert eye.sides == [64, 128, 32]
+    assert eye.sides == [64, 32]  # what fills the photo needs no finer look
     assert face.box[2] - face.box[0] == pytest.approx(0.6 * 640, abs=80)
+
+
+def test_what_is_small_in_a_coarse_look_is_looked_at_finer() -> None:
+    eye = Eye({32: (0.2, 0.9), 128: (0.1, 0.9)})
+    (face,) = looking(eye).detect(LARGE)
+    assert eye.sides == [64, 32, 128]
+    assert face.box[2] - face.box[0] == pytest.approx(64)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.faces import Frame, Framing, crop_face, crop_whole, frame_whole
+from service.faces import Face, Frame, Framing, crop_face, crop_whole, frame_whole
 
 WHOLE = Framing(center=(0.5, 0.5), size=(1.0, 1.0))
 CENTERFACE = Framing(center=(0.5, 0.518), size=(0.8, 0.947))
@@ -15,9 +17,9 @@ def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
 
 
-def smooth(height: int, width: int) -> NDArray[np.uint8]:
-    small = Image.fromarray(picture(6, 6)).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(small)
+def smooth(height: int, width: int, hills: int = 6) -> NDArray[np.uint8]:
+    small = Image.fromarray(picture(hills, hills))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def as_training_resizes(
@@ -58,6 +60,39 @@ def test_a_frame_is_found_again_from_the_box_in_it(
 def test_a_framing_without_a_size_is_refused(size: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="expected finite numbers and a size above 0"):
         Framing(center=(0.5, 0.5), size=size)
+
+
+@pytest.mark.parametrize("upright", [-1.0, 181.0, float("nan")])
+def test_a_framing_that_turns_by_an_impossible_angle_is_refused(upright: float) -> None:
+    with pytest.raises(ValueError, match="expected upright to be 0 to 180 degrees"):
+        Framing((0.5, 0.5), (1.0, 1.0), upright)
+
+
+@pytest.mark.parametrize(
+    ("roll", "lean"), [(0, 0), (7.9, 0), (-7.9, 0), (20, 12), (-20, -12), (180, 172)]
+)
+def test_what_is_more_than_upright_is_turned_back(roll: float, lean: float) -> None:
+    assert Framing((0.5, 0.5), (1.0, 1.0), upright=8).lean(roll) == pytest.approx(lean)
+
+
+@pytest.mark.parametrize(
+    ("right_eye", "left_eye", "turns", "roll"),
+    [
+        ((10, 20), (30, 20), 0, 0),
+        ((10, 20), (30, 40), 0, 45),  # clockwise: the eye on the right is lower
+        ((10, 40), (30, 20), 0, -45),
+        ((10, 20), (10, 40), 1, 0),
+        ((10, 20), (0, 40), 1, math.degrees(math.atan2(10, 20))),
+        ((30, 20), (10, 20), 2, 0),
+        ((10, 40), (10, 20), 3, 0),
+    ],
+)
+def test_the_eyes_tell_the_roll(
+    right_eye: tuple[float, float], left_eye: tuple[float, float], turns: int, roll: float
+) -> None:
+    landmarks = np.array([right_eye, left_eye, (0, 0), (0, 0), (0, 0)], np.float32)
+    face = Face(np.zeros(4, np.float32), landmarks, 0.9, turns)
+    assert face.roll == pytest.approx(roll, abs=1e-4)
 
 
 # crop_face
@@ -163,6 +198,53 @@ def test_the_frame_of_a_turned_face_is_the_frame_turned(turns: int) -> None:
     found = crop_face(np.rot90(gray, -turns), turned, CENTERFACE, turns=turns)
     expected = crop_face(gray, box, CENTERFACE)
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def rolled(gray: NDArray[np.uint8], box: NDArray[np.float32], roll: float) -> NDArray[np.uint8]:
+    """A picture turned clockwise around the middle of a box, which stays where it is."""
+    middle = (float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
+    turned = Image.fromarray(gray).rotate(-roll, Image.Resampling.BICUBIC, center=middle)
+    return np.asarray(turned)
+
+
+OFF_CENTRE = Framing(center=(0.45, 0.6), size=(0.8, 0.9), upright=8.0)
+
+
+@pytest.mark.parametrize("roll", [-40, -20, 15, 30])
+@pytest.mark.parametrize("width", [20, 110, 300])
+def test_a_rolled_face_is_turned_back_to_what_is_upright(width: int, roll: float) -> None:
+    gray = smooth(1000, 1000, hills=1500 // width)
+    box = np.array([450, 400, 450 + width, 400 + width * 9 / 8], np.float32)
+    found = crop_face(rolled(gray, box, roll), box, OFF_CENTRE, roll=roll)
+
+    upright = math.copysign(8, roll)
+    expected = crop_face(rolled(gray, box, upright), box, OFF_CENTRE, roll=upright)
+    assert np.abs(found.astype(int) - expected).max() <= 6
+    as_it_stands = crop_face(rolled(gray, box, roll), box, OFF_CENTRE)
+    assert np.abs(as_it_stands.astype(int) - expected).max() > 20
+
+
+def test_a_face_that_is_hardly_rolled_is_left_alone() -> None:
+    gray, box = picture(200, 200), square(60, 70, 50)
+    found = crop_face(gray, box, OFF_CENTRE, roll=-7.5)
+    np.testing.assert_array_equal(found, crop_face(gray, box, OFF_CENTRE))
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_may_be_turned_and_rolled(turns: int) -> None:
+    gray = smooth(200, 200)
+    box = np.array([60, 50, 120, 130], np.float32)
+    expected = crop_face(gray, box, OFF_CENTRE, roll=25)
+    for _ in range(turns):  # a quarter clockwise
+        x_min, y_min, x_max, y_max = box
+        box = np.array([200 - y_max, x_min, 200 - y_min, x_max], np.float32)
+    found = crop_face(np.rot90(gray, -turns), box, OFF_CENTRE, turns=turns, roll=25)
+    assert np.abs(found.astype(int) - expected).max() <= 2
+
+
+def test_a_rolled_face_at_the_border_has_the_edge_pixels_around_it() -> None:
+    crop = crop_face(np.full((90, 70), 77, np.uint8), square(0, 0, 60), OFF_CENTRE, roll=40)
+    np.testing.assert_array_equal(crop, np.full((48, 48), 77))
 
 
 # crop_whole

@@ -94,6 +94,25 @@ def test_the_part_inside_shows_its_part_of_the_map() -> None:
     assert (np.abs(right_half_outside[:, :54] - GRAY).max() <= 2).all()
 
 
+def test_heat_is_turned_with_its_frame() -> None:
+    values = COLD.copy()
+    values[0, 1] = 1  # above on the left: a quarter clockwise it is above on the right
+    lying = Mark(Heat("happy", Frame(10, 10, 60), values, roll=90), None, 0.5)
+
+    found = drawn(photo(80, 80), lying)
+
+    expected = drawn(photo(80, 80), mark(Frame(10, 10, 60), np.rot90(values, -1)))
+    assert np.abs(found - expected).max() <= 2
+
+
+def test_a_turned_frame_reaches_out_of_itself() -> None:
+    hot = Mark(Heat("happy", Frame(20, 20, 40), ALL_HOT, roll=45), None, 0.5)
+
+    corner = 40 * 2**0.5 / 2
+    expected = (40 - corner, 40 - corner, 40 + corner, 40 + corner)
+    np.testing.assert_allclose(changed(drawn(photo(80, 80), hot)), expected, atol=1.5)
+
+
 @pytest.mark.parametrize("scale", [1, 4])
 def test_large_photos_become_smaller_and_frames_with_them(scale: int) -> None:
     picture = drawn(photo(4 * MAX_SIDE, 800, scale), mark(Frame(400, 80, 400), ALL_HOT))

@@ -166,6 +166,19 @@ def test_the_picture_of_a_lying_photo_lies_with_it(
     assert np.abs(turned_back - np.asarray(drawn)).sum() < heat / 5
 
 
+@pytest.mark.parametrize(("turned", "roll"), [(25, -13), (-25, 21)])
+def test_a_head_at_an_angle_is_read_like_an_upright_one(
+    client: TestClient, portrait: Image.Image, turned: float, roll: float
+) -> None:
+    """In the portrait the eyes are rolled by 4 degrees; 8 are left."""
+    middle = ((FACE[0] + FACE[2]) / 2, (FACE[1] + FACE[3]) / 2)
+    rolled = portrait.rotate(turned, Image.Resampling.BICUBIC, center=middle)
+    face = only_face(explain(client, rolled).json())
+    assert face["heat"]["roll"] == pytest.approx(roll, abs=5)
+    upright = only_face(predict(client, encode(portrait, "PNG"), "png"))
+    assert face["emotion"] == pytest.approx(upright["emotion"], abs=0.1)
+
+
 def explain(client: TestClient, image: Image.Image, query: str = "", accept: str = "*/*") -> Any:
     headers = {"Content-Type": "image/png", "Accept": accept}
     return client.post(f"/explain{query}", content=encode(image, "PNG"), headers=headers)

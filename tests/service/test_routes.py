@@ -271,6 +271,7 @@ def test_explain_answers_what_predict_does_and_a_map(client: TestClient) -> None
     assert explained.pop("heat") == {
         "class": "happy",
         "frame": {"x": -4.0, "y": 12.35, "w": 50.0, "h": 50.0},
+        "roll": 0.0,
         "size": [2, 3],
         "values": [[0.0, 0.25, 1.0], [0.1235, 0.0, 0.0]],
     }

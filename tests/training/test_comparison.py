@@ -61,7 +61,7 @@ def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
 
 
 def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
-    found = compare_systems(dataset, compared / "runs", compared / "release")
+    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5)
     trained = {name for name, system in found["systems"].items() if system}
     assert trained == {"proposed", "mien"}
     (test,) = found["mcnemar"]
@@ -71,7 +71,7 @@ def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
 
 
 def test_figures_are_those_of_metrics_json(compared: Path, dataset: Dataset) -> None:
-    found = compare_systems(dataset, compared / "runs", compared / "release")
+    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5)
     path = compared / "runs" / "paper_proposed" / "model" / "metrics.json"
     metrics = json.loads(path.read_text())
     proposed = found["systems"]["proposed"]
@@ -93,4 +93,4 @@ def test_metrics_of_another_graph_are_refused(
     metrics["splits"][WHOLE_TEST]["accuracy"] -= 0.1
     (folder / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(ReportError, match="records an accuracy of"):
-        compare_systems(dataset, tmp_path, compared / "release")
+        compare_systems(dataset, tmp_path, compared / "release", timed=5)

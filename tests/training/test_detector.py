@@ -10,7 +10,7 @@ import pytest
 from tests.service.graphs import published_detector
 from training import centerface
 from training.centerface import ReleaseError, convert, read_wheel, run, verify
-from training.detector import fit, load_photo, release
+from training.detector import UPRIGHT, fit, load_photo, release
 from training.detector_int8 import Int8
 
 PHOTO = load_photo(64, 96)
@@ -156,7 +156,8 @@ def test_the_framing_can_be_measured_again(published: bytes, tmp_path: Path) -> 
     framing = fit(out, other)
     config = json.loads((out / "config.json").read_text())
     assert framing["scenes"] == 5
-    assert config["detection"]["framing"] == {key: framing[key] for key in ("center", "size")}
+    medians = {key: framing[key] for key in ("center", "size")}
+    assert config["detection"]["framing"] == {**medians, "upright": UPRIGHT}
     assert config["detection"]["framing"] != before["detection"]["framing"]
     for name, checksum in config["files"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum

@@ -2,13 +2,19 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.dataset import Dataset
+from tests.training.conftest import make_dataset
+from tests.training.test_sources import csv_text, ferplus_text, write_text
+from training.comparison import SYSTEMS
+from training.dataset import Dataset, Split
 from training.page import render
 from training.report import newest_release, report
+from training.sources import Samples
 
 ROOT = Path(__file__).parents[2]
 CHARTS = (
@@ -79,3 +85,31 @@ def test_the_services_answers_stand_on_the_page(written: Path) -> None:
     results = json.loads((written / "results.json").read_text())
     results["deployment"] = [{"index": 3, "label": "fear", "said": "sad", "confidence": 0.4321}]
     assert "| fear | sad | 0.43 |" in render(results)
+
+
+def test_the_whole_of_it_on_a_made_up_data_set(tmp_path: Path) -> None:
+    """From the files that people download to the page, by the commands that the docs name."""
+    made = make_dataset(per_class=100)
+    tenth = np.arange(len(made)) // 7 % 10
+    splits = np.select([tenth == 8, tenth == 9], [Split.PUBLIC_TEST, Split.PRIVATE_TEST])
+    samples = Samples(made.images, made.labels, splits.astype(np.uint8), made.rows)
+    csv = write_text(tmp_path / "fer2013.csv", csv_text(samples))
+    votes = write_text(tmp_path / "fer2013new.csv", ferplus_text(samples))
+    data, out = tmp_path / "fer2013.npz", tmp_path / "report"
+    for command in (
+        ("training.dataset", csv, "--ferplus", votes, "--out", data),
+        ("training.report", "--data", data, "--out", out, "--smoke"),
+    ):
+        subprocess.run([sys.executable, "-m", *map(str, command)], cwd=ROOT, check=True)
+
+    results = json.loads((out / "results.json").read_text())
+    page = (out / "README.md").read_text()
+    assert page == render(results)
+    assert f"**{len(SYSTEMS)} of {len(SYSTEMS)} systems are trained so far.**" in page
+    assert "This is a rehearsal on 700 images" in page
+    assert None not in (*results["balancing"].values(), *results["cleaning"].values())
+    assert results["audit"]["out_of_fold"]
+    assert results["audit"]["counts"]["not a face"]["Training"] > 0
+    assert all((out / f"{chart}.svg").exists() for chart in CHARTS)
+    pictures = {path.stem for path in (out / "pictures").iterdir()}
+    assert pictures == {"augmentations", "grad-cam", "mislabelled", "no-faces", "samples"}
