@@ -40,7 +40,7 @@ from service.tracing import TracingMiddleware, open_tracing
 from service.uploads import UploadLimits
 
 _FAREWELL_S = 2.0  # for batches that still run when all callers have gone
-_TICK_S = 1.0
+_LOOKS = 10  # in a row that find a pipeline unhealthy before it is given up
 
 logger = logging.getLogger(__name__)
 
@@ -182,11 +182,11 @@ def create_app(
 
 async def _watch(pipeline: Pipeline, patience_s: float, lost: Callable[[], None]) -> None:
     """Returns once the pipeline has been unhealthy for so long that it will not recover."""
-    tick_s, unwell_s = min(_TICK_S, patience_s), 0.0
-    while unwell_s < patience_s:
-        await asyncio.sleep(tick_s)
-        # Looks are counted, not time: a process that was paused gets its chance.
-        unwell_s = 0.0 if pipeline.healthy else unwell_s + tick_s
+    # Looks are counted, not time: a process that was paused gets its chance.
+    unwell = 0
+    while unwell < _LOOKS:
+        await asyncio.sleep(patience_s / _LOOKS)
+        unwell = 0 if pipeline.healthy else unwell + 1
     logger.critical("A worker is stuck or cannot be replaced; this process is given up.")
     lost()
 

@@ -92,13 +92,15 @@ def _work(
 def _leave(status: int) -> None:
     """Ends the process if the status or a thread that is stuck asks for it.
 
-    Python itself would wait for the thread, for ever.
+    Python itself would wait for the thread, for ever; a batch worker, for which it does not wait,
+    would make ONNX Runtime abort the process.
     """
     end = time.monotonic() + _FAREWELL_S
     others = [
         thread
         for thread in threading.enumerate()
-        if thread is not threading.current_thread() and not thread.daemon
+        if thread is not threading.current_thread()
+        and (not thread.daemon or thread.name == "batch-worker")
     ]
     for thread in others:
         thread.join(max(0.0, end - time.monotonic()))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -167,18 +167,35 @@ def test_metrics_with_a_port_of_their_own_are_not_on_this_one() -> None:
         assert client.get("/health/ready").status_code == 200
 
 
-def test_what_stays_unhealthy_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    pipeline, lost = FakePipeline(), threading.Event()
+class ScriptedPipeline(FakePipeline):
+    """Its health is what a script says, look by look."""
+
+    def __init__(self, script: Iterable[bool]) -> None:
+        self._script = iter(script)
+
+    @property
+    def healthy(self) -> bool:  # type: ignore[override]
+        return next(self._script)
+
+
+def test_what_stays_unhealthy_is_given_up_and_what_recovers_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lost, looks = threading.Event(), []
+
+    def script() -> Iterator[bool]:
+        for health in [*([False] * 9 + [True]) * 3, *[False] * 10]:
+            looks.append(lost.is_set())
+            yield health
 
     @asynccontextmanager
     async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
-        yield pipeline, MODELS
+        yield ScriptedPipeline(script()), MODELS
 
     with TestClient(create_app(Settings(), load=load, lost=lost.set, patience_s=0.01)):
-        assert not lost.is_set()
-        pipeline.healthy = False
         assert lost.wait(PATIENCE_S)
 
+    assert looks == [False] * 40
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
 
 
