@@ -49,8 +49,13 @@ data/fer2013.npz: | .venv-dev/.ready
 	mkdir -p data
 	$(BIN)/python -m training.dataset $(DATA) --ferplus $(FERPLUS) --out $@
 
+# Speed, memory and hostile input -> docs/performance.md. Wants an idle machine and, from Debian, wrk;
+# an hour and a half, and three times as long the first time, for the environments of the peers.
+BENCHMARKS := limit service peers startup overload fuzz
 bench: .venv-dev/.ready
-	$(BIN)/python -m benchmarks.accuracy --data data/fer2013.npz
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.performance
+	$(if $(wildcard data/fer2013.npz),$(BIN)/python -m benchmarks.accuracy --data data/fer2013.npz)
 
 clean:
 	rm -rf .venv .venv-dev .venv-sbom .venv-checkov .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage mien.egg-info mien.cdx.json node_modules

@@ -1,0 +1,105 @@
+"""The ceiling: what the pipeline does without HTTP. `python -m benchmarks.limit`.
+
+The same steps as in the service, called in a loop by as many threads as there are CPUs: no server
+around these steps, in one process, can be faster. And the CPU time of each step, and of those that
+a server adds: receiving, parsing, handing over to threads and batches, encoding the answer. Writes
+benchmarks/results/limit.json. Takes two minutes.
+"""
+
+import argparse
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.bare import BarePipeline
+from benchmarks.payloads import IMAGES
+from benchmarks.record import machine, record
+from benchmarks.rounds import alternate, ratio, summary
+from benchmarks.stages import stages_ms
+from service.cpus import available_cpus
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Images a second, and the CPU time of each."""
+
+    per_s: float
+    cpu_ms: float
+
+
+def bare_pipeline() -> BarePipeline:
+    """That of the models which the service serves."""
+    settings = Settings()
+    return BarePipeline(
+        settings.models_dir / settings.expression_model,
+        settings.models_dir / settings.detector_model,
+    )
+
+
+def pace(bare: BarePipeline, name: str, *, threads: int, seconds: float) -> Pace:
+    """How fast `threads` threads analyse one image of `benchmarks.payloads` again and again."""
+    counts = [0] * threads
+    end = time.perf_counter() + seconds
+
+    def work(index: int) -> None:
+        while time.perf_counter() < end:
+            bare.analyze([IMAGES[name]], detect=name != "crop")
+            counts[index] += 1
+
+    begin, cpu = time.perf_counter(), time.process_time()
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    took, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    return Pace(sum(counts) / took, 1000 * cpu / sum(counts))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.limit", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    begun_on, bare, cpus = machine(), bare_pipeline(), available_cpus()
+
+    def measure(name: str, threads: int) -> Pace:
+        return pace(bare, name, threads=threads, seconds=arguments.seconds)
+
+    contestants = {
+        f"{name} x {threads}": lambda name=name, threads=threads: measure(name, threads)
+        for name in IMAGES
+        for threads in sorted({1, cpus})
+    }
+    paces = alternate(contestants, arguments.repeats)
+    images: dict[str, Any] = {}
+    for name in IMAGES:
+        one, all_ = ([run.per_s for run in paces[f"{name} x {n}"]] for n in (1, cpus))
+        images[name] = {
+            "bytes": len(IMAGES[name]),
+            "per_s": summary(all_),
+            "per_s_of_one_thread": summary(one),
+            "cpu_ms": summary([run.cpu_ms for run in paces[f"{name} x {cpus}"]]),
+            "stages_ms": {stage: round(ms, 3) for stage, ms in stages_ms(name, bare).items()},
+        }
+    ratios = {
+        f"{name}_all_threads_vs_one": ratio(
+            [run.per_s for run in paces[f"{name} x {cpus}"]],
+            [run.per_s for run in paces[f"{name} x 1"]],
+        )
+        for name in IMAGES
+    }
+    result = {
+        "seconds": arguments.seconds,
+        "repeats": arguments.repeats,
+        "threads": cpus,
+        "images": images,
+        "ratios": ratios,
+    }
+    record("limit", begun_on, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""mien beside other servers on this machine. `python -m benchmarks.peers`.
+
+LitServe, BentoML, MLServer and Ray Serve run the same graphs and the same steps, which they import
+from mien itself; their batching is on, and of several numbers of processes and sizes of batches the
+fastest is compared. mien runs as it is installed. `fer` runs behind FastAPI, on one process or
+two. All get the same photo of 640 x 480 from the same client (wrk, 16 connections), in the form
+that each takes it fastest. They start anew in every round, one at a time, in alternating order.
+
+The first run makes their environments under .cache/peers, which takes 3 GB. One that cannot be
+installed or started is left out, and the result says why. Writes benchmarks/results/peers.json.
+Takes half an hour.
+"""
+
+import argparse
+import itertools
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+from benchmarks.peers.contestants import FER, FRAMEWORKS, MIEN, MIEN_FORM, Contestant, Tuning
+from benchmarks.poisson import Latencies, open_loop
+from benchmarks.record import machine, record
+from benchmarks.rounds import alternate, ratio, summary
+from benchmarks.wrk import Throughput, closed_loop
+
+CONNECTIONS = 16
+WARM_UP_S = 3  # as long as BentoML's batching learns
+LOAD = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one start of a server gave: as much as it can, and four fifths of that."""
+
+    closed: Throughput
+    opened: Latencies
+    resident_mb: float
+
+
+def tune(contestant: Contestant, seconds: int) -> list[tuple[Tuning, float]]:
+    """Each tuning and its requests a second."""
+    found = []
+    for tuning in contestant.tunings:
+        with contestant.start(tuning) as server:
+            load = partial(closed_loop, server, contestant.payload, connections=CONNECTIONS)
+            load(seconds=WARM_UP_S)
+            found.append((tuning, load(seconds=seconds).per_s))
+            print(f"{contestant.title}: {tuning}: {found[-1][1]:.1f} a second", flush=True)
+    return found
+
+
+def fastest(tried: Sequence[tuple[Tuning, float]]) -> Tuning:
+    return max(tried, key=lambda one: one[1])[0]
+
+
+class Measurement:
+    """Measures contestants, each with its tuning."""
+
+    def __init__(self, seconds: int, open_seconds: int) -> None:
+        self._seconds = seconds
+        self._open_seconds = open_seconds
+        self._seeds = itertools.count()
+
+    def __call__(self, contestant: Contestant, tuning: Tuning | None) -> Run:
+        payload = contestant.payload
+        with contestant.start(tuning) as server:
+            load = partial(closed_loop, server, payload, connections=CONNECTIONS)
+            load(seconds=WARM_UP_S)
+            closed = load(seconds=self._seconds)
+            opened = open_loop(
+                server.address,
+                payload,
+                per_s=LOAD * closed.per_s,
+                seconds=self._open_seconds,
+                seed=next(self._seeds),
+            )
+            return Run(closed, opened, server.resident_mb())
+
+
+def row(contestant: Contestant, runs: list[Run]) -> dict[str, Any]:
+    """What several rounds say of one contestant."""
+    tails = (run.opened.percentile_ms(99) / run.opened.percentile_ms(50) for run in runs)
+    return {
+        "title": contestant.title,
+        "per_s": summary([run.closed.per_s for run in runs]),
+        "cpu_ms": summary([run.closed.cpu_ms for run in runs]),
+        "p50_ms_at_80": round(median(run.opened.percentile_ms(50) for run in runs), 2),
+        "p99_ms_at_80": round(median(run.opened.percentile_ms(99) for run in runs), 2),
+        "p99_over_p50_at_80": round(median(tails), 2),
+        "not_200_at_80": sum(run.opened.others.total() for run in runs),
+        "resident_mb": round(median(run.resident_mb for run in runs)),
+    }
+
+
+def ratios(runs: Mapping[str, list[Run]]) -> dict[str, float | str]:
+    """How many times as many photos mien answers in the same time."""
+    pace = {name: [run.closed.per_s for run in of] for name, of in runs.items()}
+    found: dict[str, float | str] = {}
+    frameworks = [name for name in FRAMEWORKS if name in pace]
+    if frameworks:
+        best = max(frameworks, key=lambda name: median(pace[name]))
+        found["best_framework"] = best
+        found["vs_best_framework"] = ratio(pace["mien"], pace[best])
+        found |= {f"vs_{name}": ratio(pace["mien"], pace[name]) for name in frameworks}
+    if "fer" in pace:
+        found["vs_fer"] = ratio(pace["mien_form"], pace["fer"])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=6, help="of each closed loop")
+    parser.add_argument("--open-seconds", type=int, default=15, help="of each open loop")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    begun_on = machine()
+
+    contestants = {"mien": MIEN, "mien_form": MIEN_FORM}
+    tunings: dict[str, Tuning | None] = {"mien": None, "mien_form": None}
+    tried, left_out = {}, {}
+    for name, peer in {**FRAMEWORKS, "fer": FER}.items():
+        try:
+            tried[name] = tune(peer, arguments.seconds)
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            left_out[peer.title] = str(error)
+            print(f"{peer.title} is left out: {error}", flush=True)
+            continue
+        contestants[name], tunings[name] = peer, fastest(tried[name])
+
+    measure = Measurement(arguments.seconds, arguments.open_seconds)
+    runs = alternate(
+        {
+            name: partial(measure, contestant, tunings[name])
+            for name, contestant in contestants.items()
+        },
+        arguments.repeats,
+    )
+    result = {
+        "seconds": arguments.seconds,
+        "open_seconds": arguments.open_seconds,
+        "repeats": arguments.repeats,
+        "connections": CONNECTIONS,
+        "contestants": {name: row(contestants[name], runs[name]) for name in contestants},
+        "tunings": {
+            name: [{**asdict(tuning), "per_s": round(per_s, 1)} for tuning, per_s in of]
+            for name, of in tried.items()
+        },
+        "left_out": left_out,
+        "ratios": ratios(runs),
+    }
+    record("peers", begun_on, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The service as clients meet it: throughput and latency. `python -m benchmarks.service`.
+
+Closed loop: wrk keeps 16 requests under way and counts the answers, for each image, raw and as a
+form, at one worker and at two. The in-process limit takes part in the same rounds; what HTTP,
+threads, batches, logs and metrics cost is the ratio of the two. Open loop: Poisson arrivals at 50
+and 80 % of the throughput found before. Writes benchmarks/results/service.json. Takes 20 minutes.
+
+The clients run on the same CPUs as the server, and what they take is missing in its throughput. The
+limit has no client, so the ratio tells rather too little than too much.
+"""
+
+import argparse
+from functools import partial
+from statistics import median
+from typing import Any
+
+from benchmarks.limit import Pace, bare_pipeline, pace
+from benchmarks.payloads import IMAGES, Payload, form, raw
+from benchmarks.poisson import Latencies, open_loop
+from benchmarks.process import Server, service
+from benchmarks.record import machine, record
+from benchmarks.rounds import alternate, ratio, summary
+from benchmarks.wrk import Throughput, closed_loop
+from service.cpus import available_cpus
+
+CONNECTIONS = 16
+LOADS = (50, 80)  # per cent of the throughput
+WORKERS = (1, 2)
+FORMS = {"raw": raw, "form": form}
+
+
+def throughput(
+    servers: dict[int, Server], seconds: int, repeats: int
+) -> tuple[dict[str, list[Throughput]], dict[str, list[Pace]]]:
+    """Of each image in each form on each server, and of the limit, in the same rounds."""
+    bare, threads = bare_pipeline(), available_cpus()
+    contestants: dict[str, partial[Throughput] | partial[Pace]] = {}
+    for name in IMAGES:
+        contestants[f"limit {name}"] = partial(pace, bare, name, threads=threads, seconds=seconds)
+        for how, payload in FORMS.items():
+            for workers, server in servers.items():
+                closed_loop(server, payload(name), connections=CONNECTIONS, seconds=1)  # warms up
+                contestants[f"{name} {how} {workers}"] = partial(
+                    closed_loop, server, payload(name), connections=CONNECTIONS, seconds=seconds
+                )
+    found: Any = alternate(contestants, repeats)
+    limits = {name: found.pop(f"limit {name}") for name in IMAGES}
+    return found, limits
+
+
+def latencies(
+    servers: dict[int, Server], capacity: dict[str, float], seconds: int, repeats: int
+) -> dict[str, list[Latencies]]:
+    """Of each raw image on each server, at each share of its capacity."""
+    rounds = iter(range(10**6))
+
+    def measure(server: Server, payload: Payload, per_s: float) -> Latencies:
+        # Other arrivals in every run, and the same in every repetition of the whole.
+        return open_loop(server.address, payload, per_s=per_s, seconds=seconds, seed=next(rounds))
+
+    contestants = {
+        f"{name} {workers} {load}": partial(
+            measure, server, raw(name), capacity[f"{name} raw {workers}"] * load / 100
+        )
+        for name in IMAGES
+        for workers, server in servers.items()
+        for load in LOADS
+    }
+    return alternate(contestants, repeats)
+
+
+def open_summary(runs: list[Latencies], per_s: float) -> dict[str, Any]:
+    """Of several runs at one rate."""
+    return {
+        "per_s": round(per_s, 1),
+        "requests": sum(len(run.seconds) for run in runs),
+        "others": {str(status): n for run in runs for status, n in run.others.items()},
+        **{
+            f"p{p}_ms": round(median(run.percentile_ms(p) for run in runs), 2) for p in (50, 95, 99)
+        },
+        "p99_over_p50": round(tail(runs), 2),
+        "client_lag_ms": round(1000 * median(run.lag_s for run in runs), 2),
+    }
+
+
+def tail(runs: list[Latencies]) -> float:
+    """How much longer the slowest hundredth waits than half of all."""
+    return median(run.percentile_ms(99) / run.percentile_ms(50) for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4, help="of each closed loop")
+    parser.add_argument("--open-seconds", type=int, default=15, help="of each open loop")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    begun_on = machine()
+    with service(workers=1) as one, service(workers=2) as two:
+        servers = dict(zip(WORKERS, (one, two), strict=True))
+        closed, limits = throughput(servers, arguments.seconds, arguments.repeats)
+        capacity = {key: median(run.per_s for run in runs) for key, runs in closed.items()}
+        opened = latencies(servers, capacity, arguments.open_seconds, arguments.repeats)
+
+    def against_limit(name: str) -> float:
+        found = ([run.per_s for run in runs] for runs in (closed[f"{name} raw 1"], limits[name]))
+        return ratio(*found)
+
+    result = {
+        "seconds": arguments.seconds,
+        "open_seconds": arguments.open_seconds,
+        "repeats": arguments.repeats,
+        "connections": CONNECTIONS,
+        "closed_loop": {
+            key: {
+                "per_s": summary([run.per_s for run in runs]),
+                "cpu_ms": summary([run.cpu_ms for run in runs]),
+                "p50_ms": round(median(run.p50_ms for run in runs), 2),
+                "p99_ms": round(median(run.p99_ms for run in runs), 2),
+            }
+            for key, runs in closed.items()
+        },
+        "limit": {
+            name: {
+                "per_s": summary([run.per_s for run in runs]),
+                "cpu_ms": summary([run.cpu_ms for run in runs]),
+            }
+            for name, runs in limits.items()
+        },
+        "open_loop": {
+            key: open_summary(runs, _rate(key, capacity)) for key, runs in opened.items()
+        },
+        "ratios": {
+            "photos_vs_limit": against_limit("photo"),
+            "crops_vs_limit": against_limit("crop"),
+            "1080p_vs_limit": against_limit("1080p"),
+            "p99_over_p50_at_80": round(tail(opened["photo 1 80"]), 2),
+        },
+    }
+    record("service", begun_on, result)
+
+
+def _rate(key: str, capacity: dict[str, float]) -> float:
+    name, workers, load = key.split()
+    return capacity[f"{name} raw {workers}"] * int(load) / 100
+
+
+if __name__ == "__main__":
+    main()

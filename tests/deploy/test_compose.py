@@ -1,0 +1,92 @@
+"""The compose stack through its front door: shared load, killed and restarted replicas."""
+
+import json
+import os
+import re
+import signal
+import time
+
+from tests.deploy.engine import until
+from tests.deploy.load import PHOTO, Load, send
+from tests.deploy.stack import Stack
+
+REPLICA = r'"replica":"([\d.]+):8000'
+
+
+def test_a_photo_is_answered_through_the_front_door(stack: Stack, photo: bytes) -> None:
+    status, headers, body = send(
+        stack.address, "POST", "/predict", photo, PHOTO | {"X-Request-ID": "through-the-door"}
+    )
+
+    assert status == 200
+    assert json.loads(body)["faces"][0]["dominant_emotion"] == "happy"
+    assert json.loads(body)["request_id"] == headers["X-Request-ID"] == "through-the-door"
+
+
+def test_the_replicas_share_the_load(stack: Stack, photo: bytes) -> None:
+    with Load(stack.address, photo) as load:
+        load.await_more(60)
+    log = stack.engine.docker("logs", stack.container("nginx"))
+    answered = re.findall(REPLICA, log)[-60:]
+
+    assert load.outcomes() == {200}
+    shares = [answered.count(stack.engine.address(replica)) for replica in stack.replicas()]
+    assert sum(shares) == 60
+    assert min(shares) >= 15  # chance gives less once in 30,000 times
+
+
+def test_a_killed_replica_costs_next_to_nothing_and_comes_back(stack: Stack, photo: bytes) -> None:
+    victim, _ = stack.replicas()
+    with Load(stack.address, photo) as load:
+        load.await_more(20)
+        pid = int(stack.engine.inspect(victim, "{{.State.Pid}}"))
+        os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        until("ten seconds have passed", lambda: time.monotonic() > killed + 10)
+        load.await_more(200)
+        until(
+            "the engine has started it again",
+            lambda: stack.engine.inspect(victim, "{{.RestartCount}}") == "1",
+        )
+        stack.engine.await_health(victim)
+        load.await_more(20)
+
+    failures = [answer for answer in load.answers if answer.outcome != 200]
+    assert len(failures) < len(load.answers) / 100
+    assert all(failure.ended < killed + 10 for failure in failures)
+
+
+def test_a_rolling_restart_loses_nothing(stack: Stack, photo: bytes) -> None:
+    with Load(stack.address, photo) as load:
+        for replica in stack.replicas():
+            started = stack.engine.inspect(replica, "{{.State.StartedAt}}")
+            stack.engine.docker("restart", "--time", "25", replica)
+            assert stack.engine.inspect(replica, "{{.State.StartedAt}}") > started
+            stack.engine.await_health(replica)
+            load.await_more(20)
+
+    assert load.outcomes() == {200}
+
+
+def test_an_upgrade_loses_nothing(stack: Stack, image: str, photo: bytes) -> None:
+    """The commands of docs/operations.md: new replicas beside the old ones, which then stop."""
+    engine, old = stack.engine, stack.replicas()
+    before = engine.inspect(image, "{{.Id}}")
+    engine.docker("build", "--tag", image, "-", text=f"FROM {image}\nLABEL upgraded=yes\n")
+    after = engine.inspect(image, "{{.Id}}")
+    with Load(stack.address, photo) as load:
+        stack.compose(
+            *("up", "--detach", "--no-build", "--no-deps", "--no-recreate", "--scale", "mien=4"),
+            "mien",
+        )
+        new = set(stack.replicas()) - set(old)
+        for replica in new:
+            engine.await_health(replica)
+        engine.docker("stop", "--time", "25", *old)
+        engine.docker("rm", *old)
+        load.await_more(20)
+    engine.docker("tag", before, image)
+
+    assert load.outcomes() == {200}
+    assert set(stack.replicas()) == new
+    assert {engine.inspect(replica, "{{.Image}}") for replica in new} == {after}

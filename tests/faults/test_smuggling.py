@@ -1,0 +1,175 @@
+"""Requests that two servers in a row may read differently, through the shipped nginx and without.
+
+What hides in the body of each attack is a request for /metrics, which the door gives to nobody. If
+nginx and the service disagreed about where the body ends, the service would see that request.
+Source: RFC 9112, section 11.2; the kinds are those of "HTTP Desync Attacks" (Kettle, 2019).
+"""
+
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.process import free_port
+from tests.deploy.engine import until
+from tests.service.fakes import PATIENCE_S
+from tests.service.test_server import ROOT, Process
+
+# Debian puts it where only root looks for programs.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: mien\r\nX-Request-ID: smuggled\r\n\r\n"
+CHUNKED_HIDDEN = b"0\r\n\r\n" + HIDDEN
+
+
+def attack(*headers: bytes, body: bytes, line: bytes = b"POST /predict HTTP/1.1") -> bytes:
+    return b"\r\n".join((line, b"Host: mien", b"Content-Type: image/png", *headers, b"", body))
+
+
+def length(body: bytes, form: bytes = b"Content-Length: %d") -> bytes:
+    return form % len(body)
+
+
+ATTACKS = {
+    "length and chunks": attack(
+        length(CHUNKED_HIDDEN), b"Transfer-Encoding: chunked", body=CHUNKED_HIDDEN
+    ),
+    "chunks and length": attack(
+        b"Transfer-Encoding: chunked", b"Content-Length: 4", body=b"5c\r\n" + HIDDEN + b"0\r\n\r\n"
+    ),
+    "an unknown coding": attack(
+        length(CHUNKED_HIDDEN), b"Transfer-Encoding: xchunked", body=CHUNKED_HIDDEN
+    ),
+    "a coding twice": attack(
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: identity",
+        length(CHUNKED_HIDDEN),
+        body=CHUNKED_HIDDEN,
+    ),
+    "a space before the colon": attack(
+        b"Transfer-Encoding : chunked", length(CHUNKED_HIDDEN), body=CHUNKED_HIDDEN
+    ),
+    "a tab before the value": attack(
+        b"Transfer-Encoding:\tchunked", length(CHUNKED_HIDDEN), body=CHUNKED_HIDDEN
+    ),
+    "a vertical tab": attack(
+        b"Transfer-Encoding: \x0bchunked", length(CHUNKED_HIDDEN), body=CHUNKED_HIDDEN
+    ),
+    "a folded header": attack(
+        b"Transfer-Encoding:\r\n chunked", length(CHUNKED_HIDDEN), body=CHUNKED_HIDDEN
+    ),
+    "a bare line feed": attack(
+        b"X: y\nTransfer-Encoding: chunked", length(CHUNKED_HIDDEN), body=CHUNKED_HIDDEN
+    ),
+    "two lengths": attack(b"Content-Length: 0", length(HIDDEN), body=HIDDEN),
+    "a list of lengths": attack(length(HIDDEN, b"Content-Length: 0, %d"), body=HIDDEN),
+    "a length with a sign": attack(length(HIDDEN, b"Content-Length: +%d"), body=HIDDEN),
+    "a negative length": attack(b"Content-Length: -1", body=HIDDEN),
+    "a length in hexadecimal": attack(length(HIDDEN, b"Content-Length: 0x%x"), body=HIDDEN),
+    "a length beyond all numbers": attack(b"Content-Length: 18446744073709551616", body=HIDDEN),
+    "a chunk size beyond all numbers": attack(
+        b"Transfer-Encoding: chunked", body=b"10000000000000000\r\n" + HIDDEN
+    ),
+    "a chunk size with a sign": attack(
+        b"Transfer-Encoding: chunked", body=b"-1\r\n" + HIDDEN + b"0\r\n\r\n"
+    ),
+    "HTTP/1.0 with chunks": attack(
+        b"Transfer-Encoding: chunked", body=CHUNKED_HIDDEN, line=b"POST /predict HTTP/1.0"
+    ),
+    "a line in the target": attack(
+        b"Content-Length: 0", body=b"", line=b"POST /predict?\r\n" + HIDDEN
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Process]:
+    with Process(log_level="debug") as process:
+        yield process.ready()
+
+
+@pytest.fixture(scope="module")
+def door(service: Process, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an nginx with the shipped configuration, in front of the service."""
+    if NGINX is None:
+        pytest.skip("nginx is not installed")
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    config = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    for shipped, here in (
+        ("http://mien:8000", f"http://127.0.0.1:{service.port}"),
+        ("listen 8080", f"listen 127.0.0.1:{port}"),
+        ("/tmp/", f"{folder}/"),
+    ):
+        assert shipped in config
+        config = config.replace(shipped, here)
+    file = Path(folder / "nginx.conf")
+    file.write_text(config)
+    command = [NGINX, "-p", str(folder), "-c", str(file), "-g", "daemon off;"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as nginx:
+        try:
+            until("nginx listens", lambda: listens(port))
+            yield port
+        finally:
+            nginx.terminate()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(port: int, sent: bytes) -> bytes:
+    """All that comes back on a connection that says no more than `sent`."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        received = []
+        try:
+            while chunk := connection.recv(2**16):
+                received.append(chunk)
+        except ConnectionResetError:  # it was cut off, which is an answer too
+            pass
+        return b"".join(received)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_nothing_comes_through_the_door_in_a_body(
+    name: str, door: int, service: Process, photo: bytes
+) -> None:
+    received = answers(door, ATTACKS[name])
+    straight, _ = service.ask("POST", "/predict", photo)
+    service.logged(request_id=straight.headers["X-Request-ID"])  # and all that came before
+
+    assert b"mien_requests_total" not in received
+    statuses = re.findall(rb"^HTTP/1\.1 (\d+)", received, re.MULTILINE)
+    assert len(statuses) <= 1 or statuses[1:] == [b"404"]  # what nginx itself says of /metrics
+    assert straight.status == 200
+    assert '"route": "/metrics"' not in service.text
+    assert "smuggled" not in service.text
+
+
+# What is ambiguous to a parser, the service refuses by itself, with one answer and no second look.
+AMBIGUOUS = (
+    *("length and chunks", "chunks and length", "two lengths", "a list of lengths"),
+    *("a length with a sign", "a negative length", "a length in hexadecimal"),
+    *("a length beyond all numbers", "a chunk size beyond all numbers", "a chunk size with a sign"),
+    *("a space before the colon", "a coding twice", "an unknown coding"),
+)
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_the_service_reads_no_request_in_a_body(name: str, service: Process) -> None:
+    received = answers(service.port, ATTACKS[name])
+    straight, _ = service.ask("GET", "/model")
+    service.logged(request_id=straight.headers["X-Request-ID"])
+
+    assert b"mien_requests_total" not in received
+    assert len(re.findall(rb"^HTTP/1\.1 \d+", received, re.MULTILINE)) <= 1
+    assert '"route": "/metrics"' not in service.text
