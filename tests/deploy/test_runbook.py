@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.images import ImageLimits
 from tests.deploy.budgets import BYTES_A_PIXEL, IDLE_BYTES
 from tests.deploy.manifests import DIRECTORIES, K8S, ROOT, manifests
 
@@ -64,7 +65,7 @@ def test_every_file_that_a_command_names_is_there() -> None:
 
 def test_the_page_counts_memory_as_the_limits_do() -> None:
     assert f"{IDLE_BYTES // 2**20} MiB + MIEN_MAX_CONCURRENT_REQUESTS" in PAGE
-    assert f"MIEN_MAX_PIXELS x {BYTES_A_PIXEL} bytes" in PAGE
+    assert f"{ImageLimits().max_whole_pixels:,} x {BYTES_A_PIXEL} bytes" in PAGE
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
