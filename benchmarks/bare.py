@@ -44,7 +44,8 @@ class BarePipeline:
             return [(None, crop_whole(to_gray(pixels)))]
         framing = self.detector.framing
         return [
-            (face, crop_face(pixels, face.box, framing)) for face in self.detector.detect(pixels)
+            (face, crop_face(pixels, face.box, framing, turns=face.turns, roll=face.roll))
+            for face in self.detector.detect(pixels)
         ]
 
     def _answer(self, face: Face | None, row: list[float]) -> dict[str, Any]:

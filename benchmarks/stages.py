@@ -36,11 +36,11 @@ def stages_ms(name: str, bare: BarePipeline) -> dict[str, float]:
     seen = {"resize": 0.0, "detect": 0.0, "crop": cost(lambda: crop_whole(to_gray(pixels)))[0]}
     if looked_for:
         config, side = bare.detector_session.config, bare.detector._detection.input_side
-        box = bare.detector.detect(pixels)[0].box
+        face = bare.detector.detect(pixels)[0]
         framing = bare.detector.framing
         seen["resize"] = cost(lambda: detection._fit(pixels, side, config.input.multiple_of))[0]
         seen["detect"] = cost(lambda: bare.detector.detect(pixels))[0] - seen["resize"]
-        seen["crop"] = cost(lambda: crop_face(pixels, box, framing))[0]
+        seen["crop"] = cost(lambda: crop_face(pixels, face.box, framing, roll=face.roll))[0]
     asynchronous = asyncio.run(_asynchronous(name, looked_for))
     return {
         "receive": _receive_ms(raw(name)),

@@ -1,10 +1,10 @@
 """mien beside other servers on this machine. `python -m benchmarks.peers`.
 
 LitServe, BentoML, MLServer and Ray Serve run the same graphs and the same steps, which they import
-from mien itself; their batching is on, and of several numbers of processes and sizes of batches the
-fastest is compared. mien runs as it is installed. `fer` runs behind FastAPI, on one process or
-two. All get the same photo of 640 x 480 from the same client (wrk, 16 connections), in the form
-that each takes it fastest. They start anew in every round, one at a time, in alternating order.
+from mien itself; their batching is on. `fer` runs behind FastAPI, as its users do. Of each, mien
+too, several numbers of processes and sizes of batches are tried, and the fastest is compared. All
+get the same photo of 640 x 480 from the same client (wrk, 16 connections), in the form that each
+takes it fastest. They start anew in every round, one at a time, in alternating order.
 
 The first run makes their environments under .cache/peers, which takes 3 GB. One that cannot be
 installed or started is left out, and the result says why. Writes benchmarks/results/peers.json.
@@ -64,7 +64,7 @@ class Measurement:
         self._open_seconds = open_seconds
         self._seeds = itertools.count()
 
-    def __call__(self, contestant: Contestant, tuning: Tuning | None) -> Run:
+    def __call__(self, contestant: Contestant, tuning: Tuning) -> Run:
         payload = contestant.payload
         with contestant.start(tuning) as server:
             load = partial(closed_loop, server, payload, connections=CONNECTIONS)
@@ -118,10 +118,10 @@ def main() -> None:
     arguments = parser.parse_args()
     begun_on = machine()
 
-    contestants = {"mien": MIEN, "mien_form": MIEN_FORM}
-    tunings: dict[str, Tuning | None] = {"mien": None, "mien_form": None}
+    contestants: dict[str, Contestant] = {}
+    tunings: dict[str, Tuning] = {}
     tried, left_out = {}, {}
-    for name, peer in {**FRAMEWORKS, "fer": FER}.items():
+    for name, peer in {"mien": MIEN, "mien_form": MIEN_FORM, **FRAMEWORKS, "fer": FER}.items():
         try:
             tried[name] = tune(peer, arguments.seconds)
         except (RuntimeError, subprocess.CalledProcessError) as error:

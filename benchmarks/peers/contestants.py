@@ -29,15 +29,13 @@ class Contestant:
 
     title: str
     payload: Payload
-    start: Callable[[Tuning | None], AbstractContextManager[Server]]
-    tunings: tuple[Tuning, ...] = ()
+    start: Callable[[Tuning], AbstractContextManager[Server]]
+    tunings: tuple[Tuning, ...]
 
 
 @contextmanager
-def _peer(name: str, ready: str, tuning: Tuning | None) -> Iterator[Server]:
+def _peer(name: str, ready: str, tuning: Tuning) -> Iterator[Server]:
     """One of the servers beside this file."""
-    if tuning is None:
-        raise ValueError(f"{name}: expected a tuning, found none")
     settings, port = Settings(), free_port()
     models = {
         "expression": settings.models_dir / settings.expression_model,
@@ -68,8 +66,10 @@ def _variables(options: dict[str, object]) -> dict[str, str]:
     }
 
 
-def _mien(_: Tuning | None) -> AbstractContextManager[Server]:
-    return service()
+def _mien(tuning: Tuning) -> AbstractContextManager[Server]:
+    return service(
+        workers=tuning.workers, max_batch_size=tuning.batch, batch_wait_ms=tuning.wait_ms
+    )
 
 
 # Two processes for two CPUs, or one more than that; batches as large as mien's, or half that. None
@@ -106,5 +106,6 @@ FER = Contestant(
     partial(_peer, "fer", "/health"),
     (Tuning(1, 1, 0), Tuning(2, 1, 0)),
 )
-MIEN = Contestant("mien", raw(PHOTO), _mien)
-MIEN_FORM = Contestant("mien, as a form", form(PHOTO), _mien)
+_ONE_OR_TWO = (Tuning(1, 8, 0), Tuning(2, 8, 0))
+MIEN = Contestant("mien", raw(PHOTO), _mien, _ONE_OR_TWO)
+MIEN_FORM = Contestant("mien, as a form", form(PHOTO), _mien, _ONE_OR_TWO)
