@@ -35,11 +35,9 @@ LABEL org.opencontainers.image.title="mien" \
       org.opencontainers.image.base.name="docker.io/library/python:3.12-slim-bookworm"
 
 COPY --from=build /opt/mien /opt/mien
-# ONNX Runtime's own wheels tell Microsoft about each session unless they are told not to.
 ENV PATH="/opt/mien/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    ORT_DISABLE_TELEMETRY=1 \
     MIEN_HOST=0.0.0.0 \
     MIEN_MODELS_DIR=/opt/mien/models
 

@@ -89,7 +89,7 @@ def running_engine() -> Iterator[Engine]:
             [
                 *("dockerd", "--host", engine.environment["DOCKER_HOST"]),
                 *("--data-root", directory / "data", "--exec-root", directory / "exec"),
-                *("--pidfile", directory / "pid", "--containerd-namespace", directory.name),
+                *("--pidfile", directory / "pid", "--containerd-namespace", "mien-tests"),
                 *("--bridge", "none"),  # the usual one is the other engine's
             ],
             stdout=output,

@@ -63,6 +63,7 @@ def _import_debian(engine: Engine) -> None:
         ]
         engine.run(
             *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+            '--aptopt=Acquire::Check-Valid-Until "false"',  # mirrors may be a little behind
             *(f"--customize-hook={hook}" for hook in hooks),
             *("bookworm", directory / "debian.tar"),
         )

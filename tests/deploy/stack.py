@@ -1,5 +1,6 @@
 """The shipped compose file, up and running."""
 
+import http.client
 import json
 import urllib.parse
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.process import free_port
-from tests.deploy.engine import Engine
+from tests.deploy.engine import Engine, until
 from tests.deploy.load import send
 
 
@@ -34,6 +35,13 @@ class Stack:
         )
         for replica in self.replicas():
             self.engine.await_health(replica)
+        until("nginx answers", self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return send(self.address, "GET", "/health/ready")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
     def container(self, service: str) -> str:
         """The one container of a service."""
