@@ -1,6 +1,8 @@
-"""The released network: 125 million MACs, and more than twice the epochs of the second.
+"""The released network: 124 million MACs, and more than twice the epochs of the second.
 
 Command:  python -m training.train training/configs/expression_1_0.py --data FER2013.npz
+Time:     2.2 hours on two busy cores (KERAS_BACKEND=torch, AVX-512 BF16)
+Score:    69.9 % on PublicTest
 """
 
 from training.config import Augmentation, TrainConfig
