@@ -1,13 +1,17 @@
 """Make a release's int8 graph: `python -m training.quantize MODEL_DIR --data FER2013.npz`.
 
-Static quantisation by ONNX Runtime: activations U8 by their range over Training crops, weights S8
-for each channel. The graph becomes part of the release only if it passes the gate on PublicTest;
+Static quantisation by ONNX Runtime: activations U8 by their usual range over Training crops, weights
+S8 for each channel. The graph becomes part of the release only if it passes the gate on PublicTest;
 PrivateTest is only reported. Speed is measured in the same run, beside the machine's own peak.
 
 Measured on expression-0.1.0's PublicTest when this was written: the scaling of the pixels and the
 dense heads in float32 cost no time, and with them 98.7 % of the answers are those of the float32
 graph, without them 98.3 %. Weights of seven bits (`reduce_range`), which keep x86 CPUs without VNNI
 from saturating, give 97.7 %; the service runs this graph where there is VNNI, so they have eight.
+On expression-1.0.0 and Training crops that calibrated nothing, the answers diverge from the float32
+graph's by 0.00036 nats (KL) when a range leaves out 2 of 100,000 values, by 0.00044 with 5, by
+0.00039 with 0.5, and by 0.00054 when it leaves out none: the rarest values cost the others their
+precision.
 """
 
 import argparse
@@ -19,7 +23,13 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.card import write_card
@@ -30,7 +40,8 @@ from training.speed import measure_speed
 
 FP32, INT8 = "model.onnx", "model.int8.onnx"
 LARGEST_LOSS = 0.004  # of accuracy on PublicTest; a graph that loses more is not released
-CALIBRATION_IMAGES = 1024
+CALIBRATION_IMAGES = 512
+CALIBRATION_PERCENTILE = 99.998  # of the values of an activation lie in its range
 
 
 class Crops(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
@@ -60,6 +71,8 @@ def write_int8(source: Path, path: Path, images: NDArray[np.uint8]) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": CALIBRATION_PERCENTILE},
             nodes_to_quantize=_body(onnx.load(prepared)),
         )
 
