@@ -316,7 +316,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         status = service.wait()
 
     assert status == 3
-    assert line["message"].startswith(str(tmp_path / "expression-0.2.0" / "config.json"))
+    assert line["message"].startswith(str(tmp_path / "expression-1.0.0" / "config.json"))
 
 
 def test_a_port_in_use_is_told() -> None:
