@@ -31,7 +31,6 @@ CHANGES = {
     "with mixup": "ablation_mixup",
     "with class weights": "ablation_class_weights",
     "with a fifth of the weight decay": "ablation_weight_decay",
-    "twice as long": "ablation_epochs",
 }
 
 

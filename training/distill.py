@@ -3,7 +3,12 @@
 Knowledge distillation (Hinton et al. 2015, arXiv 1503.02531): besides the labels, the student is
 told the mean softened answer of trained networks. It has to hold on the very view that the student
 sees (Beyer et al. 2021, arXiv 2106.05237), mixed up and augmented, so the teachers run inside the
-training step, and cached answers would not do. Plain `keras.ops`: TensorFlow, JAX and PyTorch.
+training step, and cached answers would not do.
+
+A face shows the same in a mirror, but a network does not say quite the same of it, and the mean of
+the two is right more often. So teachers look at each view or, as often, at its mirror image: that
+mean is what the student comes to say, at the cost of one look. Plain `keras.ops`: TensorFlow, JAX
+and PyTorch.
 """
 
 from collections.abc import Sequence
@@ -26,13 +31,16 @@ class Distillation(keras.layers.Layer):  # type: ignore[misc]  # keras has no ty
         super().__init__(dtype="float32", **kwargs)
         self.teachers = list(teachers)
         self.weight, self.temperature = weight, temperature
+        self.seed_generator = keras.random.SeedGenerator(0)
         for teacher in self.teachers:
             teacher.trainable = False
 
     def call(self, logits: Any, view: Any, training: bool = False) -> Any:
         if training:
+            chance = keras.random.uniform((ops.shape(view)[0], 1, 1, 1), seed=self.seed_generator)
+            shown = ops.where(chance < 0.5, view, ops.flip(view, axis=2))
             answers = [
-                ops.softmax(teacher(view, training=False)["logits"] / self.temperature)
+                ops.softmax(teacher(shown, training=False)["logits"] / self.temperature)
                 for teacher in self.teachers
             ]
             wanted = ops.stop_gradient(sum(answers) / len(answers))

@@ -18,13 +18,13 @@ from training.train import load_network, read_config, restore_network, smoke, tr
 
 RNG = np.random.default_rng(0)
 ANSWERS = [RNG.normal(0, 3, (4, 7)).astype(np.float32) for _ in range(2)]
-VIEW = np.zeros((4, 2), np.float32)
+VIEW = np.zeros((4, 1, 2, 1), np.float32)
 
 
 def teacher(answer: Floats) -> keras.Model:
     """Gives `answer` for every batch of `VIEW`'s size, whatever it sees."""
-    view = keras.Input((2,))
-    logits = keras.layers.Lambda(lambda x: ops.zeros_like(x[:, :1]) + answer)(view)
+    view = keras.Input((1, 2, 1))
+    logits = keras.layers.Lambda(lambda x: ops.zeros_like(x[:, 0, :1, 0]) + answer)(view)
     return keras.Model(view, {"logits": logits})
 
 
@@ -52,6 +52,17 @@ def test_teachers_are_asked_in_training_only() -> None:
     assert added_loss(layer, ANSWERS[1], training=False) == []
 
 
+def test_teachers_see_a_view_as_often_in_a_mirror() -> None:
+    view = keras.Input((1, 2, 1))
+    left = keras.layers.Lambda(lambda x: x[:, 0, :1, 0])(view)
+    logits = keras.layers.Concatenate()([left, -left])
+    layer = Distillation([keras.Model(view, {"logits": logits})], weight=1, temperature=1)
+    views = np.tile(np.array([-40, 40], np.float32).reshape(1, 1, 2, 1), (1000, 1, 1, 1))
+    # Who says "the first" has no loss where that is said to it, and 40 nats where it is not.
+    layer(np.tile(np.array([20, -20], np.float32), (1000, 1)), views, training=True)
+    assert float(layer.losses[0]) / 40 == pytest.approx(0.5, abs=0.06)
+
+
 def linear(view: Any, name: str) -> Any:
     return keras.layers.Dense(7, name=name)(keras.layers.Flatten()(view))
 
@@ -59,7 +70,9 @@ def linear(view: Any, name: str) -> Any:
 def test_a_student_comes_to_say_what_its_teacher_says(dataset: Dataset) -> None:
     view = keras.Input((48, 48, 1))
     master = keras.Model(view, {"logits": linear(view, "of_the_teacher")})
-    master.layers[-1].kernel.assign(RNG.normal(0, 1, (48 * 48, 7)))
+    kernel = RNG.normal(0, 1, (48, 48, 7))
+    kernel += kernel[:, ::-1]  # says the same in a mirror
+    master.layers[-1].kernel.assign(kernel.reshape(-1, 7))
     before = [ops.convert_to_numpy(weight) for weight in master.weights]
     seen = keras.Input((48, 48), dtype="uint8")
     scaled = keras.layers.Reshape((48, 48, 1))(keras.layers.Rescaling(1 / 255)(seen))
