@@ -13,6 +13,7 @@ from training.configs import expression_1_0
 
 config = replace(
     expression_1_0.config,
+    epochs=50,
     seed=1,
     teachers=("runs/expression_1_0",),
     teacher_weight=0.7,
