@@ -137,9 +137,9 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     batches = Batches(training.images, targets(training, config), config)
     model = network = build_trainable(config)
     if config.teachers:
-        # The system of a run is the last layer of what it trained.
-        teachers = [restore_network(Path(folder)).layers[-1] for folder in config.teachers]
-        model = distil(network, teachers, config.teacher_weight, config.teacher_temperature)
+        model = distil(
+            network, load_teachers(config), config.teacher_weight, config.teacher_temperature
+        )
     losses: dict[str, Any] = {
         "logits": keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=config.label_smoothing
@@ -211,6 +211,20 @@ def read_config(folder: Path) -> TrainConfig:
     augmentation = Augmentation(**written["augmentation"])
     teachers = tuple(written.get("teachers", ()))
     return TrainConfig(**{**written, "augmentation": augmentation, "teachers": teachers})
+
+
+def load_teachers(config: TrainConfig) -> list[keras.Model]:
+    """The networks of the runs that a config names as teachers.
+
+    Each is built in a scope of its own: on PyTorch, Keras knows variables by their paths, and
+    would not reset the gradients of those that have a teacher's.
+    """
+    teachers = []
+    for number, folder in enumerate(config.teachers):
+        with keras.name_scope(f"teacher_{number}"):
+            # The system of a run is the last layer of what it trained.
+            teachers.append(restore_network(Path(folder)).layers[-1])
+    return teachers
 
 
 def load_network(folder: Path) -> keras.Model:

@@ -14,7 +14,15 @@ from tests.training.conftest import SMALL
 from training.dataset import Dataset
 from training.distill import Distillation, distil
 from training.metrics import Floats, kl_divergence, softmax
-from training.train import load_network, read_config, restore_network, smoke, train
+from training.train import (
+    build_trainable,
+    load_network,
+    load_teachers,
+    read_config,
+    restore_network,
+    smoke,
+    train,
+)
 
 RNG = np.random.default_rng(0)
 ANSWERS = [RNG.normal(0, 3, (4, 7)).astype(np.float32) for _ in range(2)]
@@ -109,6 +117,13 @@ def test_a_run_learns_from_runs_stops_and_goes_on(
     assert "distillation" not in [layer.name for layer in left_alone.layers]
     expected, found = (n.predict(images, verbose=0)["logits"] for n in (student, left_alone))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_no_variable_has_the_path_of_another(run: Path) -> None:
+    config = replace(SMALL, teachers=(str(run), str(run)))
+    model = distil(build_trainable(config), load_teachers(config), weight=1, temperature=1)
+    paths = [variable.path for variable in model.variables]
+    assert len(set(paths)) == len(paths)
 
 
 def test_the_smoke_run_learns_from_smoke_runs(dataset: Dataset) -> None:
