@@ -1,11 +1,9 @@
-"""The HTTP server: uvicorn with a shutdown that loses no request, in one process or several."""
+"""The HTTP server, in one process or several."""
 
-import asyncio
 import functools
 import logging
 import math
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -14,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,6 +19,7 @@ from fastapi import FastAPI
 from service import __version__
 from service.admission import Admission
 from service.app import create_app
+from service.drain import Server
 from service.logs import configure_logging
 from service.metrics import MULTIPROCESS_DIR, Metrics, render_processes
 from service.metrics_server import Render, serving_metrics
@@ -29,8 +27,6 @@ from service.protocol import BoundedProtocol
 from service.settings import Settings
 from service.supervisor import GIVEN_UP, Supervisor
 
-_LAST_ARRIVALS_S = 0.1
-_TICK_S = 0.1
 _METRICS_BYTES = 4 * 2**16  # the first files of one worker: of counters, histograms and two gauges
 _FAREWELL_S = 2.0  # for threads that still work when the server has ended
 
@@ -132,53 +128,6 @@ def _bind(host: str, port: int) -> socket.socket:
         sock.close()
         raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
     return sock
-
-
-class Server(uvicorn.Server):
-    """Serves until it is told to stop, then drains.
-
-    SIGTERM: `drain()` is called and readiness ends, requests are served for `drain_delay_s` more,
-    the socket closes, what was accepted is finished, and the process ends with status 0. SIGINT,
-    or a second signal, leaves out the delay.
-    """
-
-    def __init__(
-        self, config: uvicorn.Config, *, drain: Callable[[], None], drain_delay_s: float
-    ) -> None:
-        super().__init__(config)
-        self.drain = drain
-        self.drain_delay_s = drain_delay_s
-        self.hurry = False
-        self.gave_up = False
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for sock in sockets or []:
-            host, port = sock.getsockname()[:2]
-            logger.info("serving", extra={"fields": {"host": host, "port": port}})
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Unlike uvicorn's, does not keep the signal to raise it again at the end."""
-        self.hurry = self.should_exit or sig == signal.SIGINT
-        self.should_exit = True
-
-    def give_up(self) -> None:
-        """Ends without delay, and not well: whoever runs the process is to start another."""
-        self.gave_up = self.hurry = self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        logger.info("draining", extra={"fields": {"delay_s": self.drain_delay_s}})
-        self.drain()
-        end = time.monotonic() + self.drain_delay_s
-        while not self.hurry and time.monotonic() < end:
-            await asyncio.sleep(_TICK_S)
-            await self.on_tick(0)  # keeps the Date header right
-        for server in self.servers:
-            server.close()
-        # A connection that was accepted in the last moment still gets its request answered.
-        await asyncio.sleep(_LAST_ARRIVALS_S)
-        await super().shutdown(sockets)
-        logger.info("stopped")
 
 
 @contextmanager

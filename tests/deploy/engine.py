@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 # Nothing here takes this long, unless it never ends.
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 
 
 def until(what: str, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

@@ -102,6 +102,17 @@ def test_it_has_the_runtime_dependencies_and_nothing_else(engine: Engine, image:
     assert {canonicalize_name(name) for name in names.split()} == {*locked, "mien"}
 
 
+def test_it_has_what_sends_traces_where_an_endpoint_is_set(engine: Engine, image: str) -> None:
+    program = """
+import os
+from service.tracing import open_tracing
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4318"
+print(type(open_tracing("0")).__name__)
+"""
+
+    assert inside(engine, image, program) == "Tracing"
+
+
 def test_it_has_the_models_that_are_served_by_default(engine: Engine, image: str) -> None:
     listed = inside(engine, image, "import os; print(*os.listdir('/opt/mien/models'))")
 

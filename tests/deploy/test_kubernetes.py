@@ -32,6 +32,9 @@ SETTINGS = {f"MIEN_{name.upper()}" for name in Settings.model_fields}
 METRICS_PORT = 9000
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
+# From where Google's load balancers ask: https://cloud.google.com/load-balancing/docs/firewall-rules
+FRONT_ENDS = ("35.191.0.0/16", "130.211.0.0/22")
+
 # What answers on the port of the service, but is for the cluster alone.
 PROBES = {"/health/live", "/health/ready"}
 
@@ -320,8 +323,12 @@ class TestGoogle:
             for rule in policy["spec"].get("ingress", [])
             for source in rule["from"]
         ]
-        assert {"ipBlock": {"cidr": "35.191.0.0/16"}} in sources
-        assert {"ipBlock": {"cidr": "130.211.0.0/22"}} in sources
+        assert all({"ipBlock": {"cidr": network}} in sources for network in FRONT_ENDS)
+
+    def test_the_front_ends_are_believed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So are the load balancer's own address and nobody else: it follows the client's."""
+        trusted = {str(of) for of in settings(self.DIRECTORY, monkeypatch).trusted_proxies}
+        assert trusted == {*FRONT_ENDS, "192.0.2.1/32"}
 
 
 def test_every_manifest_is_part_of_something_that_can_be_applied() -> None:

@@ -90,5 +90,5 @@ def test_the_placeholders_to_fill_in_are_in_the_files_that_the_page_names() -> N
         for placeholder in re.findall(r"s/([^/]+)/", pattern):
             assert placeholder in text, f"{name} has no {placeholder}"
     for path in K8S.rglob("*.yaml"):
-        used = set(re.findall(r"REGION|PROJECT|mien\.example\.com", path.read_text()))
+        used = set(re.findall(r"REGION|PROJECT|mien\.example\.com|192\.0\.2\.1", path.read_text()))
         assert not used or f'" {path.relative_to(ROOT)}' in PAGE, path

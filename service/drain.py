@@ -1,0 +1,83 @@
+"""uvicorn with a shutdown that loses no request."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+
+_LAST_ARRIVALS_S = 0.1
+_TICK_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """Serves until it is told to stop, then drains.
+
+    SIGTERM: `drain()` is called and readiness ends, requests are served for `drain_delay_s` more,
+    the socket closes, what was accepted is finished, and the process ends with status 0. SIGINT,
+    or a second signal, leaves out the delay.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, drain: Callable[[], None], drain_delay_s: float
+    ) -> None:
+        super().__init__(config)
+        self.drain = drain
+        self.drain_delay_s = drain_delay_s
+        self.hurry = False
+        self.gave_up = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for sock in sockets or []:
+            host, port = sock.getsockname()[:2]
+            logger.info("serving", extra={"fields": {"host": host, "port": port}})
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Unlike uvicorn's, does not keep the signal to raise it again at the end."""
+        self.hurry = self.should_exit or sig == signal.SIGINT
+        self.should_exit = True
+
+    def give_up(self) -> None:
+        """Ends without delay, and not well: whoever runs the process is to start another."""
+        self.gave_up = self.hurry = self.should_exit = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What speaks HTTP on one connection, made as uvicorn makes it."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logger.info("draining", extra={"fields": {"delay_s": self.drain_delay_s}})
+        self.drain()
+        end = time.monotonic() + self.drain_delay_s
+        while not self.hurry and time.monotonic() < end:
+            await asyncio.sleep(_TICK_S)
+            await self.on_tick(0)  # keeps the Date header right
+        # Who has connected but was not accepted yet would be cut off by the end of the socket.
+        waiting = [connection for sock in sockets or [] for connection in _accept_all(sock)]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        # A connection that was accepted in the last moment still gets its request answered.
+        await asyncio.sleep(_LAST_ARRIVALS_S)
+        await super().shutdown(sockets)
+        logger.info("stopped")
+
+
+def _accept_all(sock: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait in a listening socket that does not block."""
+    with suppress(OSError):  # none is left
+        while True:
+            connection, _ = sock.accept()
+            connection.setblocking(False)
+            yield connection
