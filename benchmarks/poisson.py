@@ -65,7 +65,7 @@ class _Generator:
             f"Content-Type: {payload.content_type}\r\nContent-Length: {len(payload.body)}\r\n\r\n"
         )
         self._request = head.encode() + payload.body
-        self._free: deque[_Connection] = deque()
+        self._free: deque[Connection] = deque()
         self._seconds: list[float] = []
         self._lags: list[float] = []
         self._others: Counter[int] = Counter()
@@ -98,16 +98,16 @@ class _Generator:
         else:
             self._others[status] += 1
 
-    async def _connection(self, loop: asyncio.AbstractEventLoop) -> "_Connection":
+    async def _connection(self, loop: asyncio.AbstractEventLoop) -> "Connection":
         while self._free:
             connection = self._free.pop()
             if connection.open:
                 return connection
-        _, connection = await loop.create_connection(_Connection, self._host, self._port)
+        _, connection = await loop.create_connection(Connection, self._host, self._port)
         return connection
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One request at a time; answers its status."""
 
     def __init__(self) -> None:

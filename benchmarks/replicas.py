@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 
-from benchmarks.poisson import _Connection as Connection
+from benchmarks.poisson import Connection
 from benchmarks.process import Server, service
 from benchmarks.queueing import Seconds
 
