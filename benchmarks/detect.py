@@ -1,9 +1,10 @@
 """Where the time of a photo goes: `python -m benchmarks.detect`.
 
 CPU time of one thread, median and least of many runs, for one JPEG of 640 x 480, 1080p and 12
-megapixels each: a public-domain portrait, enlarged, with the noise of a camera. `nobody` is what
-looking for a face costs where there is none. Writes benchmarks/results/detect.json. Takes half a
-minute.
+megapixels each: a public-domain portrait, enlarged, with the noise of a camera. Every released face
+detector is measured in the same run, and compared with the oldest. `nobody` is what looking for a
+face costs where there is none. Writes benchmarks/results/detect.json. Takes half a minute for each
+detector.
 """
 
 import io
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.record import machine, record
 from service import detector as detection
+from service.candidates import strongest
 from service.classifier import ExpressionClassifier
 from service.detector import FaceDetector
 from service.faces import crop_face
@@ -65,60 +68,92 @@ def cost(work: Callable[[], object]) -> tuple[float, float]:
     return float(np.median(times)), min(times)
 
 
-def stages(data: bytes, detector: FaceDetector, classifier: ExpressionClassifier) -> dict[str, Any]:
-    """Every step of one photo by itself, and detection as a whole."""
-    session, config = detector._session, detector._detection
+def released_detectors() -> dict[str, FaceDetector]:
+    """Every face detector of the repository, as the service would load it here, oldest first."""
+    detectors = {}
+    for folder in sorted(Settings().models_dir.glob("face-detector-*")):
+        session = load_session(folder, precision="auto")
+        detectors[f"{folder.name} {session.precision}"] = FaceDetector(session)
+    return detectors
+
+
+def stages(
+    data: bytes, detectors: dict[str, FaceDetector], classifier: ExpressionClassifier
+) -> dict[str, Any]:
+    """Every step of one photo by itself, and what each detector takes in all."""
     pixels = decode_image(data, ImageLimits()).pixels
-    canvas, _ = detection._fit(pixels, config.input_side, session.config.input.multiple_of)
-    outputs = session.run(canvas[None])
-    found = detection._decode(outputs, config)
-    (face,) = detector.detect(pixels)
-    crop = crop_face(pixels, face.box, detector.framing)
-    steps: dict[str, Callable[[], object]] = {
-        "decode": lambda: decode_image(data, ImageLimits()),
-        "resize": lambda: detection._fit(pixels, config.input_side, 32),
-        "graph": lambda: session.run(canvas[None]),
-        "peaks": lambda: detection._decode(outputs, config),
-        "suppression": lambda: detection._strongest(found.boxes, found.scores, config.nms_iou),
-        "crop": lambda: crop_face(pixels, face.box, detector.framing),
-        "classify": lambda: classifier.predict(crop[None]),
-    }
-    measured = {name: cost(work) for name, work in steps.items()}
-    total = sum(median for median, _ in measured.values())
-    nobody = np.full_like(pixels, 128)
-    whole = {
-        "detect_ms": cost(lambda: detector.detect(pixels)),
-        "nobody_ms": cost(lambda: detector.detect(nobody)),
-    }
+    some = next(iter(detectors.values()))
+    face = max(some.detect(pixels), key=lambda found: found.score)
+    crop = crop_face(pixels, face.box, some.framing)
+    shared = times(
+        {
+            "decode": lambda: decode_image(data, ImageLimits()),
+            "crop": lambda: crop_face(pixels, face.box, some.framing),
+            "classify": lambda: classifier.predict(crop[None]),
+        }
+    )
     return {
         "bytes": len(data),
         "decoded_to": list(pixels.shape[1::-1]),
+        "detectors": {
+            name: with_shares({**shared, **steps(pixels, each)}) for name, each in detectors.items()
+        },
+    }
+
+
+def with_shares(measured: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """What a photo takes in all, and each step's share of it; `detect` is made of the last four."""
+    total = sum(measured[step]["median_ms"] for step in ("decode", "detect", "crop", "classify"))
+    return {
         "total_ms": round(total, 2),
-        **{
-            name: {"median": round(median, 2), "least": round(least, 2)}
-            for name, (median, least) in whole.items()
+        "steps": {
+            step: {**found, "share": round(found["median_ms"] / total, 3)}
+            for step, found in measured.items()
         },
-        "stages": {
-            name: {
-                "median_ms": round(median, 2),
-                "least_ms": round(least, 2),
-                "share": round(median / total, 3),
-            }
-            for name, (median, least) in measured.items()
-        },
+    }
+
+
+def steps(pixels: NDArray[np.uint8], detector: FaceDetector) -> dict[str, Any]:
+    """The first look's steps, and all of `detect` with a face and without one."""
+    session, config = detector._session, detector._detection
+    multiple_of = session.config.input.multiple_of
+    canvas, _ = detection._fit(pixels, config.input_side, multiple_of)
+    outputs, size = session.run(canvas[None]), canvas.shape[:2]
+    found = detector._decode(outputs, size, config)
+    nobody = np.full_like(pixels, 128)
+    return times(
+        {
+            "detect": lambda: detector.detect(pixels),
+            "nobody": lambda: detector.detect(nobody),
+            "resize": lambda: detection._fit(pixels, config.input_side, multiple_of),
+            "graph": lambda: session.run(canvas[None]),
+            "cells": lambda: detector._decode(outputs, size, config),
+            "suppression": lambda: strongest(found.boxes, found.scores, config.nms_iou),
+        }
+    )
+
+
+def times(steps: dict[str, Callable[[], object]]) -> dict[str, dict[str, float]]:
+    measured = {name: cost(work) for name, work in steps.items()}
+    return {
+        name: {"median_ms": round(median, 2), "least_ms": round(least, 2)}
+        for name, (median, least) in measured.items()
     }
 
 
 def main() -> None:
     begun_on = machine()
-    models, detector, classifier = load_models()
-    photos = {name: stages(photo(*size), detector, classifier) for name, size in SIZES.items()}
-    record("detect", begun_on, {"models": models, "photos": photos})
+    detectors = released_detectors()
+    models, _, classifier = load_models()
+    photos = {name: stages(photo(*size), detectors, classifier) for name, size in SIZES.items()}
+    record("detect", begun_on, {"expression": models["expression"], "photos": photos})
     for name, found in photos.items():
-        detect, nobody = found["detect_ms"]["median"], found["nobody_ms"]["median"]
-        print(f"{name}: {found['total_ms']} ms; detect {detect} ms, without a face {nobody} ms")
-        for step, times in found["stages"].items():
-            print(f"  {step:<12}{times['median_ms']:>7.2f} ms {times['share']:>6.1%}")
+        first = next(iter(found["detectors"].values()))["steps"]["detect"]["median_ms"]
+        for detector, measured in found["detectors"].items():
+            less = first / measured["steps"]["detect"]["median_ms"]
+            print(f"{name}, {detector}: {measured['total_ms']} ms, detection 1/{less:.1f}")
+            for step, times_of in measured["steps"].items():
+                print(f"  {step:<12}{times_of['median_ms']:>7.2f} ms {times_of['share']:>6.1%}")
 
 
 if __name__ == "__main__":

@@ -1,57 +1,26 @@
-"""Finds the faces in a photo: CenterFace's outputs, decoded.
+"""Finds the faces in a photo: how often it is looked at, how it is shown, and what counts."""
 
-CenterFace (Xu et al. 2019, "CenterFace: Joint Face Detection and Alignment Using Face as Point",
-arXiv 1911.03599) answers four maps with a cell for every `stride` pixels. Where a face is centred
-on a cell, the heat map peaks there, and the other maps hold, at that cell: where in the cell the
-center lies, the logarithm of the box's size in cells, and five landmarks in units of the box.
-"""
-
-from typing import NamedTuple, Self
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service import cells, centerface
+from service.candidates import Candidates, Floats, strongest
 from service.errors import ModelError
 from service.faces import Face, Framing
 from service.session import DetectionConfig, Runnable
 
-OUTPUTS = ["heatmap", "scale", "offset", "landmarks"]
+# What becomes of a graph's outputs and the canvas's (height, width), in pixels of the canvas.
+Decode = Callable[[list[Floats], tuple[int, int], DetectionConfig], Candidates]
+DECODERS: dict[tuple[str, ...], Decode] = {
+    tuple(kind.OUTPUTS): kind.decode for kind in (centerface, cells)
+}
 
 # Small pictures are enlarged, because small faces are found better so, but not more than this: of
 # 48 px face crops 97 % are found at 160 px and 89 % at 320 px.
 MAX_ENLARGEMENT = 2.0
-
-Floats = NDArray[np.float32]
-
-
-class _Candidates(NamedTuple):
-    """Peaks of the heat map, in pixels: boxes (K, 4), landmarks (K, 5, 2) and scores (K,)."""
-
-    boxes: Floats
-    landmarks: Floats
-    scores: Floats
-
-    def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
-        return type(self)(self.boxes[which], self.landmarks[which], self.scores[which])
-
-    def scaled(self, factors: Floats) -> Self:
-        """With x and y multiplied by `factors` (2,)."""
-        return type(self)(self.boxes * np.tile(factors, 2), self.landmarks * factors, self.scores)
-
-    def turned_back(self, width: int) -> Self:
-        """Of an image that `np.rot90` turned once: as it lay before, when it was `width` wide."""
-        x_min, y_min, x_max, y_max = self.boxes.T
-        return type(self)(
-            np.stack([width - y_max, x_min, width - y_min, x_max], axis=1),
-            np.stack([width - self.landmarks[..., 1], self.landmarks[..., 0]], axis=-1),
-            self.scores,
-        )
-
-    @property
-    def sizes(self) -> Floats:
-        """Width and height of each box: (K, 2)."""
-        return self.boxes[:, 2:] - self.boxes[:, :2]
 
 
 class FaceDetector:
@@ -62,12 +31,15 @@ class FaceDetector:
 
     def __init__(self, session: Runnable) -> None:
         config = session.config
-        if config.detection is None or config.outputs != OUTPUTS:
+        decode = DECODERS.get(tuple(config.outputs))
+        if config.detection is None or decode is None:
             raise ModelError(
                 f"{config.name} {config.version}: expected a face detector with the outputs "
-                f"{OUTPUTS}, found {config.outputs} and detection {config.detection}"
+                f"{' or '.join(str(list(names)) for names in DECODERS)}, found {config.outputs} "
+                f"and detection {config.detection}"
             )
         self._session = session
+        self._decode = decode
         self._detection = config.detection
         self._multiple_of = config.input.multiple_of
 
@@ -104,7 +76,7 @@ class FaceDetector:
             for box, landmarks, score in zip(*found.take(largest_first), strict=True)
         ]
 
-    def _look(self, image: NDArray[np.uint8], min_face_size: float) -> _Candidates:
+    def _look(self, image: NDArray[np.uint8], min_face_size: float) -> Candidates:
         """The faces of an image as it stands, in one pass, or more where they pay.
 
         Where nothing is found, a coarser pass costs a quarter and finds faces that fill the image.
@@ -130,10 +102,10 @@ class FaceDetector:
             found = surest.take(np.argsort(-surest.scores)[:1])
         return found.take(found.sizes.max(axis=1) >= min_face_size)
 
-    def _sure(self, seen: _Candidates) -> _Candidates:
+    def _sure(self, seen: Candidates) -> Candidates:
         return seen.take(seen.scores >= self._detection.score_threshold)
 
-    def _upright(self, found: _Candidates) -> bool:
+    def _upright(self, found: Candidates) -> bool:
         """Whether the surest face is sure, and has its mouth below its eyes."""
         if found.scores.max(initial=0) < self._detection.score_threshold:
             return False
@@ -141,20 +113,22 @@ class FaceDetector:
         across, down = points[3:].mean(axis=0) - points[:2].mean(axis=0)
         return bool(down > abs(across))
 
-    def _pass(self, image: NDArray[np.uint8], side: int) -> _Candidates:
+    def _pass(self, image: NDArray[np.uint8], side: int) -> Candidates:
         """All that may be faces with a longest side of `side` pixels, cut to the image."""
         height, width, _ = image.shape
         found = self._candidates(image, side)
-        found = found.take(_strongest(found.boxes, found.scores, self._detection.nms_iou))
+        found = found.take(strongest(found.boxes, found.scores, self._detection.nms_iou))
         limits = np.array([width, height, width, height], np.float32)
         found = found._replace(boxes=found.boxes.clip(0, limits))
         # A face centred in the padding has no part in the image.
         return found.take(found.sizes.min(axis=1) > 0)
 
-    def _candidates(self, image: NDArray[np.uint8], side: int) -> _Candidates:
+    def _candidates(self, image: NDArray[np.uint8], side: int) -> Candidates:
         """What the graph sees at that size, overlaps, padding and all."""
         canvas, factors = _fit(image, side, self._multiple_of)
-        return _decode(self._session.run(canvas[None]), self._detection).scaled(factors)
+        outputs = self._session.run(canvas[None])
+        height, width, _ = canvas.shape
+        return self._decode(outputs, (height, width), self._detection).scaled(factors)
 
 
 def _fit(image: NDArray[np.uint8], side: int, multiple_of: int) -> tuple[NDArray[np.uint8], Floats]:
@@ -172,56 +146,7 @@ def _fit(image: NDArray[np.uint8], side: int, multiple_of: int) -> tuple[NDArray
         (inner_width, inner_height), Image.Resampling.BILINEAR, reducing_gap=1.0
     )
     below, beside = -inner_height % multiple_of, -inner_width % multiple_of
-    canvas = np.pad(np.asarray(inner), ((0, below), (0, beside), (0, 0)))
+    canvas = np.asarray(inner)
+    if below or beside:
+        canvas = np.pad(canvas, ((0, below), (0, beside), (0, 0)))
     return canvas, np.array([width / inner_width, height / inner_height], np.float32)
-
-
-def _decode(outputs: list[Floats], detection: DetectionConfig) -> _Candidates:
-    """The peaks of the heat map at the lone threshold and above, in pixels of the canvas.
-
-    The maps of `scale` and `offset` hold y before x, and so do the ten of `landmarks`.
-    """
-    heatmap, scale, offset, landmarks = (output[0] for output in outputs)
-    rows, columns = np.nonzero(heatmap[0] >= detection.lone_threshold)
-    scores = heatmap[0, rows, columns]
-    around = np.pad(heatmap[0], 1)
-    step = np.arange(3)
-    # The 3 x 3 cells around each: (K, 3, 3).
-    cells = around[rows[:, None, None] + step[:, None], columns[:, None, None] + step]
-    peak = scores == cells.max(axis=(1, 2))
-    rows, columns, scores = rows[peak], columns[peak], scores[peak]
-
-    cell = np.stack([columns, rows], axis=1).astype(np.float32)
-    center = (cell + offset[::-1, rows, columns].T + 0.5) * detection.stride
-    size = np.exp(scale[::-1, rows, columns].T) * detection.stride
-    corner = center - size / 2
-    points = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
-    return _Candidates(
-        boxes=np.concatenate([corner, corner + size], axis=1),
-        landmarks=points * size[:, None] + corner[:, None],
-        scores=scores,
-    )
-
-
-def _strongest(boxes: Floats, scores: Floats, limit: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression: indices, best score first.
-
-    Kept is what overlaps no better kept one by more than `limit` (intersection over union).
-    """
-    order = np.argsort(-scores, kind="stable")
-    overlapping = _iou(boxes[order]) > limit
-    kept = np.ones(len(order), np.bool_)
-    for rank in range(len(order)):
-        if kept[rank]:
-            kept[rank + 1 :] &= ~overlapping[rank, rank + 1 :]
-    return order[kept]
-
-
-def _iou(boxes: Floats) -> Floats:
-    """Intersection over union of each box with each: (K, K)."""
-    low = np.maximum(boxes[:, None, :2], boxes[:, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    overlaps: Floats = shared / (areas[:, None] + areas - shared)
-    return overlaps

@@ -52,7 +52,8 @@ class InputConfig(_Strict):
 class DetectionConfig(_Strict):
     """What turns a face detector's outputs into faces."""
 
-    stride: PositiveInt  # pixels of the input to a cell of the outputs
+    # Pixels of the input to a cell of the outputs; several where the outputs have several levels.
+    stride: PositiveInt | tuple[PositiveInt, ...]
     input_side: PositiveInt  # pixels of the longest side that images are brought to
     fine_side: PositiveInt  # the same for large photos with none but small faces
     small_face: Annotated[float, Field(gt=0, lt=1)]  # longer side of a box, in the image's longest
@@ -61,6 +62,10 @@ class DetectionConfig(_Strict):
     lone_threshold: Annotated[float, Field(gt=0, lt=1)]  # for the only face of a photo
     nms_iou: Annotated[float, Field(gt=0, lt=1)]
     framing: Framing
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.stride if isinstance(self.stride, tuple) else (self.stride,)
 
 
 class ModelConfig(_Strict):

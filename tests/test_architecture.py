@@ -12,8 +12,9 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"errors", "settings", "cpus", "timing", "vigil", "headers", "protocol", "drain"},
     {"metrics", "logs", "keys", "rate", "cors"},
-    {"images", "faces", "tracing", "metrics_server"},
+    {"images", "faces", "candidates", "tracing", "metrics_server"},
     {"session"},
+    {"centerface", "cells"},
     {"detector", "classifier", "batcher"},
     {"explainer"},
     {"overlay", "analysis"},

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.detector import OUTPUTS, FaceDetector
+from service.centerface import OUTPUTS
+from service.detector import FaceDetector
 from service.errors import ModelError
 from service.faces import Framing, crop_face
 from service.session import DetectionConfig, ModelConfig, load_session
