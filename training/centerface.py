@@ -17,8 +17,9 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
-from PIL import Image
 
+from training.canvas import show
+from training.found import Floats, Found
 from training.release import perturbed
 
 OPSET, IR_VERSION = 17, 8  # both of onnx 1.12
@@ -38,7 +39,6 @@ MULTIPLE_OF = 32
 # Largest difference that passes; outputs are of the order of 1.
 TOLERANCE = 1e-4
 
-Floats = NDArray[np.float32]
 Outputs = dict[str, Floats]
 
 
@@ -127,7 +127,7 @@ def run(model: bytes, images: NDArray[np.uint8]) -> Outputs:
 
     A graph that wants float32 [N, 3, H, W], as the published one, gets that.
     """
-    session = _session(model)
+    session = load_graph(model)
     (image,) = session.get_inputs()
     published = image.type == "tensor(float)"
     pixels = images.transpose(0, 3, 1, 2).astype(np.float32) if published else images
@@ -136,34 +136,35 @@ def run(model: bytes, images: NDArray[np.uint8]) -> Outputs:
     return {OUTPUTS.get(name, name): values for name, values in found}
 
 
-def canvas(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """An RGB image as the service shows it to the graph: longest side `side`, black beyond it."""
-    height, width, _ = image.shape
-    scale = side / max(height, width)
-    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
-    inner = Image.fromarray(image).resize(
-        (inner_width, inner_height), Image.Resampling.BILINEAR, reducing_gap=1.0
-    )
-    below, beside = -inner_height % MULTIPLE_OF, -inner_width % MULTIPLE_OF
-    return np.pad(np.asarray(inner), ((0, below), (0, beside), (0, 0)))
+def find(graph: bytes, image: NDArray[np.uint8], side: int, threshold: float) -> Found:
+    """The faces of an RGB photo, seen with its longest side at `side` pixels; overlaps and all."""
+    shown = show(image, side, MULTIPLE_OF)
+    outputs = run(graph, shown.pixels[None])
+    return _peaks(outputs, 0, threshold).scaled(*shown.factors)
 
 
-def peaks(outputs: Outputs, index: int, threshold: float) -> tuple[Floats, Floats]:
-    """Boxes (K, 4) in pixels of canvas `index`, and scores (K,), best first; overlaps and all."""
+def _peaks(outputs: Outputs, index: int, threshold: float) -> Found:
+    """The faces on canvas `index`, in its pixels, best first; overlaps and all."""
     heatmap = outputs["heatmap"][index, 0]
     around = np.lib.stride_tricks.sliding_window_view(np.pad(heatmap, 1), (3, 3))
     rows, columns = np.nonzero((heatmap >= threshold) & (heatmap == around.max(axis=(2, 3))))
     scores = heatmap[rows, columns]
     # The maps hold y before x.
-    offset = outputs["offset"][index][::-1, rows, columns].T
-    size = np.exp(outputs["scale"][index][::-1, rows, columns].T) * STRIDE
-    center = (np.stack([columns, rows], axis=1).astype(np.float32) + offset + 0.5) * STRIDE
+    offset, scale, points = (
+        outputs[name][index][:, rows, columns].T.reshape(-1, count, 2)[..., ::-1]
+        for name, count in (("offset", 1), ("scale", 1), ("landmarks", 5))
+    )
+    cell = np.stack([columns, rows], axis=1).astype(np.float32)[:, None]
+    size = np.exp(scale) * STRIDE
+    corner = (cell + offset + 0.5) * STRIDE - size / 2
+    boxes = np.concatenate([corner, corner + size], axis=2)[:, 0]
     order = np.argsort(-scores, kind="stable")
-    return np.concatenate([center - size / 2, center + size / 2], axis=1)[order], scores[order]
+    return Found(boxes, corner + points * size, scores).take(order)
 
 
 @lru_cache(maxsize=4)
-def _session(model: bytes) -> onnxruntime.InferenceSession:
+def load_graph(model: bytes) -> onnxruntime.InferenceSession:
+    """A session of ONNX Runtime; of the graphs that were loaded last, the one there is."""
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # the published graph's listed weights are no news

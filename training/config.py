@@ -49,6 +49,7 @@ class TrainConfig:
     oversampling: bool = False  # draws each class as often as the others, with replacement
     cleaning: Literal["none", "drop", "relabel"] = "none"  # of what training.audit found
     ferplus_weight: float = 0.0  # weight of the second head's loss; 0 leaves the head out
+    weight_average: float = 0.0  # momentum of the average that is judged in the end; 0 is off
     teachers: tuple[str, ...] = ()  # folders of finished runs whose mean answer is learnt too
     teacher_weight: float = 0.0  # against the labels' 1 - teacher_weight
     teacher_temperature: float = 1.0  # softens both answers before they are compared

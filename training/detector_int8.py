@@ -6,6 +6,7 @@ channel. Photos are needed for it, since on others the ranges would be wrong; no
 
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,9 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from PIL import Image
 from tqdm import tqdm
 
-from training.centerface import Floats, canvas, peaks, run
+from training.canvas import show
+from training.centerface import MULTIPLE_OF, find
+from training.found import iou
 
 CALIBRATION_PHOTOS, GATE_PHOTOS = 64, 150
 
@@ -34,7 +37,9 @@ class AgreementError(Exception):
 
 class _Canvases(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     def __init__(self, photos: list[NDArray[np.uint8]], side: int) -> None:
-        self._feeds = iter([{"image": canvas(photo, side)[None]} for photo in photos])
+        self._feeds = iter(
+            [{"image": show(photo, side, MULTIPLE_OF).pixels[None]} for photo in photos]
+        )
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         return next(self._feeds, None)
@@ -67,8 +72,16 @@ def read_photos(archive: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np
     return images[:CALIBRATION_PHOTOS], images[CALIBRATION_PHOTOS:]
 
 
-def quantize(model: onnx.ModelProto, photos: list[NDArray[np.uint8]], side: int) -> bytes:
-    """The int8 graph. The two layers that enlarge the maps stay in float32, at no cost."""
+def quantize(
+    model: onnx.ModelProto,
+    photos: list[NDArray[np.uint8]],
+    side: int,
+    in_float32: Sequence[str] = (),
+) -> bytes:
+    """The int8 graph; the nodes of those names stay in float32.
+
+    So do CenterFace's two layers that enlarge the maps, at no cost.
+    """
     copy = onnx.ModelProto()  # the quantiser moves its argument's weights into a file
     copy.CopyFrom(model)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +94,8 @@ def quantize(model: onnx.ModelProto, photos: list[NDArray[np.uint8]], side: int)
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            op_types_to_quantize=["Conv", "Add", "Relu"],
+            op_types_to_quantize=["Conv", "Add", "Relu", "Resize"],
+            nodes_to_exclude=list(in_float32),
         )
         return path.read_bytes()
 
@@ -92,16 +106,15 @@ def compare(
     """How many faces that one graph is sure of the other finds; raises `AgreementError`."""
     sure, found = {"fp32": 0, "int8": 0}, {"fp32": 0, "int8": 0}
     for photo in tqdm(photos, desc="photos", leave=False, disable=None):
-        batch = canvas(photo, side)[None]
         seen = {
-            name: peaks(run(graph, batch), 0, threshold)
+            name: find(graph, photo, side, threshold)
             for name, graph in (("fp32", fp32), ("int8", int8))
         }
         for name, other in (("fp32", "int8"), ("int8", "fp32")):
-            boxes, scores = seen[name]
-            boxes = boxes[scores >= threshold + MARGIN]
+            boxes = seen[name].boxes[seen[name].scores >= threshold + MARGIN]
             sure[name] += len(boxes)
-            found[name] += int((_iou(boxes, seen[other][0]).max(axis=1, initial=0) >= SAME).sum())
+            overlaps = iou(boxes, seen[other].boxes)
+            found[name] += int((overlaps.max(axis=1, initial=0) >= SAME).sum())
     figures = {
         "photos": len(photos),
         "faces_fp32_is_sure_of": sure["fp32"],
@@ -113,13 +126,3 @@ def compare(
     if least < LEAST_AGREEMENT:
         raise AgreementError(f"expected both to find {LEAST_AGREEMENT} of each other's: {figures}")
     return figures
-
-
-def _iou(first: Floats, second: Floats) -> Floats:
-    """Intersection over union of each with each: (N, M)."""
-    low = np.maximum(first[:, None, :2], second[:, :2])
-    high = np.minimum(first[:, None, 2:], second[:, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    overlaps: Floats = shared / (areas[0][:, None] + areas[1] - shared)
-    return overlaps

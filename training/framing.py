@@ -12,26 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.centerface import canvas, peaks, run
+from training.found import Find, Floats
 from training.scenes import SURROUNDINGS, place
 
 SCENES = 1200
 QUANTILES = (0.25, 0.5, 0.75)
 
-Floats = NDArray[np.float32]
 
-
-def measure_framing(
-    graph: bytes, faces: NDArray[np.uint8], side: int, threshold: float, scenes: int = SCENES
-) -> dict[str, Any]:
+def measure_framing(find: Find, faces: NDArray[np.uint8], scenes: int = SCENES) -> dict[str, Any]:
     """Medians and quartiles of the boxes' centers and sizes, in units of the frame's side.
 
-    `faces` (N, 48, 48) are Training images; `scenes` of them are looked at. A scene in which
-    nothing reaches `threshold` is missed, and tells nothing.
+    `faces` (N, 48, 48) are Training images; `scenes` of them are looked at. `find` gives the faces
+    of a photo, best first; a scene in which it finds none is missed, and tells nothing.
     """
     random = np.random.default_rng(0)
     chosen = faces[random.choice(len(faces), min(scenes, len(faces)), replace=False)]
-    rows = np.array(list(_boxes(graph, chosen, side, threshold, random)), np.float32).reshape(-1, 4)
+    rows = np.array(list(_boxes(find, chosen, random)), np.float32).reshape(-1, 4)
     low, high = rows[:, :2], rows[:, 2:]
     figures = {"center": (low + high) / 2, "size": high - low}
     quartiles = {name: np.quantile(values, QUANTILES, axis=0) for name, values in figures.items()}
@@ -45,13 +41,10 @@ def measure_framing(
     }
 
 
-def _boxes(
-    graph: bytes, faces: NDArray[np.uint8], side: int, threshold: float, random: np.random.Generator
-) -> Iterator[Floats]:
+def _boxes(find: Find, faces: NDArray[np.uint8], random: np.random.Generator) -> Iterator[Floats]:
     """The surest box of each scene with one: x_min, y_min, x_max, y_max in units of the frame."""
     for count, face in enumerate(tqdm(faces, desc="scenes", leave=False, disable=None)):
         scene = place(face, SURROUNDINGS[count % len(SURROUNDINGS)], random)
-        boxes, _ = peaks(run(graph, canvas(scene.image, side)[None]), 0, threshold)
+        boxes = find(scene.image).boxes
         if len(boxes):
-            factor = max(scene.image.shape) / side
-            yield (boxes[0] * factor - np.tile([scene.x, scene.y], 2)) / scene.side
+            yield (boxes[0] - np.tile([scene.x, scene.y], 2)) / scene.side

@@ -24,7 +24,7 @@ from training.audit import clean, read_findings
 from training.augment import Augment
 from training.batches import Batches
 from training.config import Augmentation, TrainConfig, load_config
-from training.curves import plot_curves
+from training.curves import CLASSIFICATION, Curves, plot_curves
 from training.dataset import Dataset, Split
 from training.distill import distil
 from training.systems import build_system, count_macs
@@ -59,10 +59,13 @@ def cosine_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
 def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     schedule = cosine_schedule(config, steps_per_epoch)
     decay = config.weight_decay or None
+    shared: dict[str, Any] = {"weight_decay": decay}
+    if config.weight_average:  # (Polyak & Juditsky 1992)
+        shared |= {"use_ema": True, "ema_momentum": config.weight_average}
     if config.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(schedule, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(schedule, **shared)
     else:
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **shared)
     if decay:  # Batch norm's scale and every bias stay free: decaying them only fights the norm.
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
@@ -71,9 +74,9 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
     """After each epoch, writes weights, optimiser and log: a kill loses one epoch at most."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, curves: Curves = CLASSIFICATION) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self.curves = seed, curves
         self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
         self.history: list[dict[str, Any]] = []
 
@@ -108,7 +111,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
         new_log = self.log.with_suffix(".new")
         new_log.write_text(json.dumps(self.history, indent=1))
         new_log.replace(self.log)
-        plot_curves(self.history, self.log.with_name("curves.png"))
+        plot_curves(self.history, self.log.with_name("curves.png"), self.curves)
 
 
 def device() -> str:

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from training.config import Augmentation, TrainConfig
 from training.dataset import Dataset, Split
 from training.export import compare, write_onnx
+from training.textures import texture
 from training.train import load_network, train
+
+PORTRAIT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 
 
 def make_dataset(per_class: int = 24, seed: int = 0) -> Dataset:
@@ -68,4 +72,23 @@ def compared(run: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFacto
         compare(run, dataset, folder / name)
     write_onnx(load_network(run), folder / "release" / "model.onnx")
     (folder / "release" / "config.json").write_text('{"outputs": ["logits", "ferplus", "maps"]}')
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos made up from one public-domain portrait, on grounds of their own, and without it."""
+    folder: Path = tmp_path_factory.mktemp("photos")
+    portrait = Image.open(PORTRAIT).convert("RGB").crop((130, 10, 330, 230))
+    for number in range(16):
+        random = np.random.default_rng(number)
+        photo = Image.fromarray(texture((240, 320), random))
+        if number % 4:
+            height = int(random.integers(90, 200))
+            head = portrait.resize((height * 10 // 11, height))
+            photo.paste(head, (int(random.integers(0, 130)), int(random.integers(0, 40))))
+        # The corners hold black and white, as photos do somewhere.
+        photo.paste("white", (300, 0, 320, 20))
+        photo.paste("black", (300, 220, 320, 240))
+        photo.save(folder / f"photo_{number:02}.jpg", quality=95)
     return folder

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.detector import load_photo
+from training.centerface_release import load_photo
 from training.detector_int8 import AgreementError, compare
 
 MODEL = Path(__file__).parents[2] / "models" / "face-detector-1.1.0"

@@ -1,9 +1,11 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training.centerface import find
 from training.framing import measure_framing
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +17,8 @@ def test_a_real_face_is_framed_as_it_was_cut() -> None:
     photo = Image.open(ROOT / "tests" / "data" / "astronaut.jpg").convert("L")
     # The box found in the photo itself is 184, 63 to 268, 174.
     face = np.asarray(photo.resize((48, 48), Image.Resampling.BILINEAR, box=(165, 55, 285, 175)))
-    framing = measure_framing(GRAPH.read_bytes(), np.stack([face] * 9), 320, 0.5)
+    look = partial(find, GRAPH.read_bytes(), side=320, threshold=0.5)
+    framing = measure_framing(look, np.stack([face] * 9))
     assert framing["scenes"] == 9
     assert framing["found"] >= 7
     assert framing["center"] == pytest.approx([0.51, 0.53], abs=0.05)

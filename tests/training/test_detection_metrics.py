@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.detection_metrics import figures, judge, threshold
+from training.found import Found
+from training.photo_labels import LabelledPhoto
+
+PIXELS = np.zeros((320, 320, 3), np.uint8)
+POINTS = np.array([[4, 6], [16, 6], [10, 11], [5, 16], [15, 16]], np.float32)
+
+
+def found(*faces: tuple[float, float, float, float]) -> Found:
+    """x, y, side and score of each."""
+    x, y, side, scores = np.array(faces, np.float32).reshape(-1, 4).T
+    boxes = np.stack([x, y, x + side, y + side], axis=1)
+    landmarks = boxes[:, None, :2] + (POINTS / 20) * side[:, None, None]
+    return Found(boxes, landmarks.astype(np.float32), scores)
+
+
+def labelled(faces: Found, *sure: bool) -> LabelledPhoto:
+    return LabelledPhoto("p.jpg", 320, 320, faces, np.array(sure, np.bool_))
+
+
+TRUTH = labelled(found((20, 20, 20, 1), (100, 100, 40, 1), (200, 200, 10, 1)), True, True, True)
+
+
+def measured(
+    *faces: tuple[float, float, float, float], truth: LabelledPhoto = TRUTH
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    judged, photos = judge(lambda _: found(*faces), [(PIXELS, truth)])
+    assert photos == 1
+    return judged.scores, judged.false
+
+
+def test_faces_of_16_px_and_more_have_to_be_found() -> None:
+    scores, false = measured((20, 20, 20, 0.9), (200, 200, 10, 0.8))
+    assert scores.tolist() == pytest.approx([0.9, 0])
+    assert len(false) == 0
+
+
+def test_what_overlaps_nothing_is_false_and_so_is_a_second_box() -> None:
+    scores, false = measured((20, 20, 20, 0.9), (21, 20, 20, 0.7), (250, 20, 20, 0.6))
+    assert scores.tolist() == pytest.approx([0.9, 0])
+    assert false.tolist() == pytest.approx([0.7, 0.6])
+
+
+def test_what_the_teacher_was_unsure_of_is_neither() -> None:
+    truth = labelled(found((20, 20, 20, 0.3)), False)
+    scores, false = measured((20, 20, 20, 0.9), (23, 23, 12, 0.8), truth=truth)
+    assert len(scores) == len(false) == 0
+
+
+def test_the_threshold_leaves_few_false_ones() -> None:
+    photos = [(PIXELS, TRUTH)] * 40
+    answers = iter([found((20, 20, 20, 0.5), (250, 20, 20, 0.01 * number)) for number in range(40)])
+    judged, count = judge(lambda _: next(answers), photos)
+    least = threshold(judged, count)
+    assert (judged.false >= least).sum() == 2  # .05 a photo
+    told = figures(judged, count)
+    assert told["recall"] == 0.5
+    assert told["recall_by_side"] == {"16-24": 1.0, "24-32": None, "32-64": 0.0, "64-320": None}
+    assert told["lone_threshold"] < told["threshold"]
+
+
+def test_landmarks_are_measured_in_sides_of_the_box() -> None:
+    seen = found((20, 20, 20, 0.9))
+    off = seen._replace(landmarks=seen.landmarks + np.array([0.6, 0.8], np.float32))
+    judged, count = judge(lambda _: off, [(PIXELS, TRUTH)])
+    assert figures(judged, count)["landmark_error"] == pytest.approx(1 / 20, abs=1e-4)

@@ -1,0 +1,120 @@
+"""Train our own face detector: `python -m training.detector train --photos PHOTOS`.
+
+PHOTOS is a folder or a .zip of photos; nobody has to say what is in them, since what has no label
+yet gets one from CenterFace first. A tenth is held back. The run's folder (runs/<config>/ unless
+--out names another) holds the checkpoint, the log and the curves; the same command goes on from the
+last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from training.config import TrainConfig, load_config
+from training.curves import Curves
+from training.detection_batches import DetectionBatches, Views
+from training.detection_loss import DetectionLoss, box_loss, heat_loss, landmark_loss
+from training.photo_set import PhotoSet, open_photo_set
+from training.systems import count_macs
+from training.train import Checkpoint, build_optimizer, read_config
+
+CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
+RUN = Path("runs") / CONFIG.stem
+CURVES = Curves(
+    {"loss": "loss", "heat": "heat_loss", "boxes": "box_loss", "landmarks": "landmark_loss"},
+    "held back",
+)
+JUDGED = 3  # every so many of the photos held back is looked at after each epoch
+
+
+def build_network(config: TrainConfig, **arguments: Any) -> keras.Model:
+    """The network that a config names; `arguments` are `build`'s beside the architecture."""
+    module = importlib.import_module(f"training.systems.{config.system}")
+    network: keras.Model = module.build(**config.architecture, **arguments)
+    return network
+
+
+def compile_network(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:
+    network.compile(
+        build_optimizer(config, steps_per_epoch),
+        loss=DetectionLoss(),
+        metrics=[heat_loss, box_loss, landmark_loss],
+        # XLA takes longer to compile than the one epoch of a rehearsal.
+        jit_compile="auto" if config.epochs > 1 else False,
+    )
+
+
+def train(config: TrainConfig, photos: PhotoSet, folder: Path) -> keras.Model:
+    """Train to the end, from the folder's checkpoint if it has one, and return the network."""
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_global_policy(config.precision)
+    batches, judged = (
+        DetectionBatches(Views(photos.store, photos.labelled, rows), config, frozen=frozen)
+        for rows, frozen in ((photos.training, False), (photos.held_back[::JUDGED], True))
+    )
+    network = build_network(config)
+    compile_network(network, config, len(batches))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    checkpoint = Checkpoint(folder, config.seed, CURVES)
+    done = batches.epoch = checkpoint.restore(network)
+    macs = count_macs(build_network(config, height=240, width=320))
+    print(
+        f"{config.system}: {macs / 1e6:.1f} million MACs at 320 x 240, "
+        f"{network.count_params():,} parameters, {len(photos.training)} photos, "
+        f"{len(photos.held_back)} held back, epochs {done + 1}..{config.epochs}"
+    )
+    network.fit(
+        batches,
+        validation_data=judged,
+        initial_epoch=done,
+        epochs=config.epochs,
+        callbacks=[checkpoint],
+        verbose=1 if sys.stdout.isatty() else 2,  # a progress bar for people, lines for logs
+        shuffle=False,  # the batches draw their own order, the same after a resume
+    )
+    return network
+
+
+def load_detector(folder: Path, **arguments: Any) -> keras.Model:
+    """The network of a run's last checkpoint with its averaged weights, in float32."""
+    keras.mixed_precision.set_global_policy("float32")
+    config = read_config(folder)
+    network = build_network(config, **arguments)
+    compile_network(network, config, steps_per_epoch=1)
+    network.optimizer.build(network.trainable_variables)
+    network.load_weights(folder / "checkpoint.weights.h5")
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    return network
+
+
+def smoke(config: TrainConfig) -> TrainConfig:
+    """The same run for one epoch: shows that every part works."""
+    return replace(config, epochs=1, warmup_epochs=0.0, batch_size=8)
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.detector train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--photos", type=Path, required=True, help="a folder or a .zip of photos")
+    parser.add_argument("--labels", type=Path, help="the folder that `label` wrote")
+    parser.add_argument("--config", type=Path, default=CONFIG, help=f"like {CONFIG.name}")
+    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<config>)")
+    parser.add_argument("--smoke", action="store_true", help="one epoch of 48 of the photos")
+    chosen = parser.parse_args(arguments)
+    config = load_config(chosen.config)
+    folder = chosen.out or Path("runs") / chosen.config.stem
+    if chosen.smoke:
+        config, folder = smoke(config), folder.with_name(folder.name + "-smoke")
+    photos = open_photo_set(chosen.photos, chosen.labels, smoke=chosen.smoke)
+    train(config, photos, folder)

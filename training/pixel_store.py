@@ -1,0 +1,39 @@
+"""The decoded photos of a training set, one after the other in one file that is mapped into memory.
+
+Decoding a JPEG costs as much as training on it, and an epoch comes back to every photo. The file
+lies beside the labels, whose order and sizes it has, and is written again when they changed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from training.photo_labels import LabelledPhoto
+from training.photos import Photos, Pixels
+
+FILE = "pixels.bin"
+
+
+class PixelStore:
+    """`store[i]` are the pixels of `labelled[i]`, (height, width, 3) RGB."""
+
+    def __init__(self, photos: Photos, labelled: list[LabelledPhoto], folder: Path) -> None:
+        self._shapes = [(photo.height, photo.width, 3) for photo in labelled]
+        sizes = [height * width * 3 for height, width, _ in self._shapes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        path = folder / FILE
+        if not path.exists() or path.stat().st_size != self._starts[-1]:
+            new = path.with_suffix(".new")
+            with new.open("wb") as file:
+                for photo in tqdm(labelled, desc="decoding", unit=" photos", disable=None):
+                    file.write(photos.read(photo.name).tobytes())
+            new.replace(path)
+        self._bytes = np.memmap(path, np.uint8, "r")
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, index: int) -> Pixels:
+        start, stop = self._starts[index : index + 2]
+        return self._bytes[start:stop].reshape(self._shapes[index])
