@@ -136,7 +136,7 @@ def test_predict_without_a_model_says_which_file_is_missing(
     status = main(["predict", "any.jpg"])
 
     assert status == 1
-    assert "expression-1.0.0/config.json" in capsys.readouterr().err
+    assert f"{Settings().expression_model}/config.json" in capsys.readouterr().err
 
 
 def test_every_wrong_setting_is_named(

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import pytest
 
+from service.settings import Settings
 from tests.service.fakes import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -316,7 +317,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         status = service.wait()
 
     assert status == 3
-    assert line["message"].startswith(str(tmp_path / "expression-1.0.0" / "config.json"))
+    assert line["message"].startswith(str(tmp_path / Settings().expression_model / "config.json"))
 
 
 def test_a_port_in_use_is_told() -> None:
