@@ -14,7 +14,10 @@ from benchmarks.queueing import Seconds
 
 @contextmanager
 def running_replicas(count: int, *, cpus: int, places: int) -> Iterator[list[Server]]:
-    """So many replicas of so many CPUs each; two share one only where there are too few."""
+    """So many replicas of so many CPUs each; two share one only where there are too few.
+
+    Meanwhile this thread, which asks them, keeps to the CPUs that are left, if any are.
+    """
     everywhere = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         servers = []
@@ -27,7 +30,11 @@ def running_replicas(count: int, *, cpus: int, places: int) -> Iterator[list[Ser
                 servers.append(stack.enter_context(server))
             finally:
                 os.sched_setaffinity(0, everywhere)
-        yield servers
+        os.sched_setaffinity(0, everywhere[count * cpus :] or everywhere)
+        try:
+            yield servers
+        finally:
+            os.sched_setaffinity(0, everywhere)
 
 
 async def time_one_by_one(server: Server, image: bytes, runs: int) -> tuple[Seconds, float]:
@@ -42,6 +49,24 @@ async def time_one_by_one(server: Server, image: bytes, runs: int) -> tuple[Seco
             await client.post(image)
             seconds.append(loop.time() - begun)
         return np.array(seconds), (server.cpu_s() - cpu_s) / runs
+
+
+async def time_saturated(
+    servers: Sequence[Server], images: Sequence[bytes], *, in_flight: int
+) -> float:
+    """Seconds for all the images when each server always has `in_flight` of them to work on."""
+    loop = asyncio.get_running_loop()
+    left = iter(images)
+    with ExitStack() as stack:
+
+        async def ask(client: _Client) -> None:
+            for image in left:  # whoever is free takes the next
+                await client.post(image)
+
+        clients = [stack.enter_context(closing(_Client(server))) for server in servers]
+        begun = loop.time()
+        await asyncio.gather(*(ask(client) for client in clients * in_flight))
+        return loop.time() - begun
 
 
 async def time_open_loop(

@@ -1,6 +1,5 @@
 """The benchmark runs against the real service, and the page shows what was measured last."""
 
-import copy
 import json
 import re
 from pathlib import Path
@@ -77,10 +76,21 @@ def test_a_new_result_replaces_the_old_one_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("found", "expected"),
-    [({}, True), ({"p99_ms": 126.0}, False), ({"p99_ms": 74.0}, False), ({"refused": 0.06}, False)],
+    [
+        ({}, True),
+        ({"p99_ms": 80.0}, True),
+        ({"p99_ms": 70.0}, False),
+        ({"p99_ms": 160.0}, True),
+        ({"p99_ms": 170.0}, False),
+        ({"refused": 0.06}, True),
+        ({"refused": 0.08}, False),
+    ],
 )
 def test_a_simulation_that_is_far_off_is_told(found: dict[str, float], expected: bool) -> None:
-    measured = {"p50_ms": 50.0, "p99_ms": 100.0, "refused": 0.0}
-    row = {"measured": measured, "simulated": copy.copy(measured) | found}
+    row = {
+        "simulated_at_less": {"p50_ms": 40.0, "p99_ms": 80.0, "refused": 0.0},
+        "measured": {"p50_ms": 50.0, "p99_ms": 100.0, "refused": 0.0} | found,
+        "simulated_at_more": {"p50_ms": 70.0, "p99_ms": 150.0, "refused": 0.05},
+    }
 
     assert agrees(row) is expected
