@@ -9,8 +9,8 @@ replicas have here: where no CPU is left for the one who asks, it is slower.
 
 Writes benchmarks/results/capacity.json and the tables of docs/operations.md, and fails where the
 measured 99th percentile, or the share of refused requests, is not what the simulation says of a
-load that is at most a tenth higher or lower, give or take a tenth of the time and two points of the
-requests: near saturation a little more load makes much of a difference. About seven minutes.
+load that is at most a tenth higher or lower, give or take a quarter of the time and two points of
+the requests: near saturation a little more load makes much of a difference. About seven minutes.
 """
 
 import argparse
@@ -45,7 +45,8 @@ DRAWN = 50_000  # requests of a simulation
 IN_FLIGHT = 4  # requests that keep a replica busy all the time
 LOADS = (0.5, 0.7, 0.85, 1.3)  # of what all CPUs together can do
 
-LOAD_OFF, P99_OFF, REFUSED_OFF = 0.1, 0.1, 0.02
+# The 99th percentile of a thousand requests rests on ten of them.
+LOAD_OFF, P99_OFF, REFUSED_OFF = 0.1, 0.25, 0.02
 
 
 def measure(runs: int, requests: int) -> dict[str, Any]:
