@@ -1,8 +1,8 @@
 """Faces, and the square gray crops of them that the expression model reads."""
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,11 @@ class Face:
         """Degrees, -180 to 180: how far the eyes' line is turned clockwise, beyond the `turns`."""
         x, y = self.landmarks[1] - self.landmarks[0]
         return (math.degrees(math.atan2(y, x)) - 90 * self.turns + 180) % 360 - 180
+
+    def scaled(self, factors: tuple[float, float]) -> Self:
+        """With x and y multiplied: the same face in the image at another size."""
+        scale = np.asarray(factors, np.float32)
+        return replace(self, box=self.box * np.tile(scale, 2), landmarks=self.landmarks * scale)
 
 
 class Frame(NamedTuple):

@@ -35,6 +35,8 @@ _MAX_PNG_CHUNKS = 20_000
 # have fewer pixels, as decoding takes scans x pixels.
 _USUAL_SCANS = 16
 
+_SAMPLES = 32  # pixels a side, at most, that tell how bright an image is
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS_TO_DRAW = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
@@ -84,6 +86,13 @@ class Photo:
         """Pixels of the full picture to one of `pixels`, in x and in y."""
         height, width, _ = self.pixels.shape
         return self.width / width, self.height / height
+
+    @property
+    def brightness(self) -> float:
+        """The mean over pixels and channels, 0..1, of a sample that costs microseconds."""
+        height, width, _ = self.pixels.shape
+        sample = self.pixels[:: -(-height // _SAMPLES), :: -(-width // _SAMPLES)]
+        return int(sample.sum()) / sample.size / 255
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> Photo:

@@ -33,8 +33,6 @@ Crop = NDArray[np.uint8]
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
-_SAMPLES = 32  # pixels a side, at most, that tell how bright an image is
-
 
 class Detector(Protocol):
     """What finds faces; `service.detector.FaceDetector` is one."""
@@ -228,7 +226,7 @@ class ExpressionPipeline:
     ) -> tuple[Photo, _Prepared]:
         started = time.perf_counter()
         photo = decode_image(data, self._limits)
-        self._metrics.image_decoded(_brightness(photo.pixels))
+        self._metrics.image_decoded(photo.brightness)
         faces: Sequence[Face | None]
         if detect:
             decoded = time.perf_counter()
@@ -253,7 +251,7 @@ class ExpressionPipeline:
             crop_face(photo.pixels, face.box, framing, turns=face.turns, roll=face.roll)
             for face in found
         ]
-        return [_at_full_size(face, photo) for face in found], crops
+        return [face.scaled(photo.scale) for face in found], crops
 
     async def _classify(self, crops: list[Crop]) -> list[Answer[Probabilities]]:
         queued: list[asyncio.Future[Answer[Probabilities]]] = []
@@ -304,16 +302,3 @@ class ExpressionPipeline:
             x_min, y_min, x_max, y_max = found.face.box.tolist()
             side = max(x_max - x_min, y_max - y_min)
         return FaceMeasures(self._labels[index], float(found.probabilities[index]), side)
-
-
-def _brightness(pixels: NDArray[np.uint8]) -> float:
-    """The mean over (h, w, 3) pixels and channels, 0..1, of a sample that costs microseconds."""
-    height, width, _ = pixels.shape
-    sample = pixels[:: -(-height // _SAMPLES), :: -(-width // _SAMPLES)]
-    return int(sample.sum()) / sample.size / 255
-
-
-def _at_full_size(face: Face, photo: Photo) -> Face:
-    """The face in pixels of the full picture."""
-    scale = np.asarray(photo.scale, np.float32)
-    return Face(face.box * np.tile(scale, 2), face.landmarks * scale, face.score, face.turns)

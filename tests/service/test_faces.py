@@ -98,6 +98,14 @@ def test_the_eyes_tell_the_roll(
 # crop_face
 
 
+def test_a_face_in_the_image_at_another_size() -> None:
+    box, landmarks = np.array([10, 20, 30, 60], np.float32), np.ones((5, 2), np.float32)
+    face = Face(box, landmarks, 0.9, turns=1).scaled((2.0, 0.5))
+    assert face.box.tolist() == [20, 10, 60, 30]
+    assert face.landmarks.tolist() == [[2.0, 0.5]] * 5
+    assert (face.score, face.turns) == (0.9, 1)
+
+
 def test_a_frame_of_48_pixels_is_those_pixels() -> None:
     gray = picture(200, 300)
     crop = crop_face(gray, square(70, 30, 48), WHOLE)
