@@ -27,6 +27,7 @@ from training.config import Augmentation, TrainConfig, load_config
 from training.curves import CLASSIFICATION, Curves, plot_curves
 from training.dataset import Dataset, Split
 from training.distill import distil
+from training.released import is_released, load_released
 from training.systems import build_system, count_macs
 
 
@@ -140,9 +141,8 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     batches = Batches(training.images, targets(training, config), config)
     model = network = build_trainable(config)
     if config.teachers:
-        model = distil(
-            network, load_teachers(config), config.teacher_weight, config.teacher_temperature
-        )
+        teachers = load_teachers(config, dataset)
+        model = distil(network, teachers, config.teacher_weight, config.teacher_temperature)
     losses: dict[str, Any] = {
         "logits": keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=config.label_smoothing
@@ -165,6 +165,8 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
     checkpoint = Checkpoint(folder, config.seed)
     done = batches.epoch = checkpoint.restore(model)
+    if config.start and not done:
+        load_released(network.layers[-1], Path(config.start), dataset)
     print(
         f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "
         f"{network.count_params() / 1e6:.2f} million parameters, "
@@ -216,17 +218,20 @@ def read_config(folder: Path) -> TrainConfig:
     return TrainConfig(**{**written, "augmentation": augmentation, "teachers": teachers})
 
 
-def load_teachers(config: TrainConfig) -> list[keras.Model]:
-    """The networks of the runs that a config names as teachers.
+def load_teachers(config: TrainConfig, dataset: Dataset) -> list[keras.Model]:
+    """The networks that a config names as teachers: of runs, or released ones of its own kind.
 
     Each is built in a scope of its own: on PyTorch, Keras knows variables by their paths, and
     would not reset the gradients of those that have a teacher's.
     """
     teachers = []
-    for number, folder in enumerate(config.teachers):
+    for number, folder in enumerate(map(Path, config.teachers)):
         with keras.name_scope(f"teacher_{number}"):
-            # The system of a run is the last layer of what it trained.
-            teachers.append(restore_network(Path(folder)).layers[-1])
+            if is_released(folder):
+                teachers.append(build_system(config))
+                load_released(teachers[-1], folder, dataset)
+            else:  # the system of a run is the last layer of what it trained
+                teachers.append(restore_network(folder).layers[-1])
     return teachers
 
 
@@ -246,9 +251,11 @@ def restore_network(folder: Path) -> keras.Model:
 def smoke(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Dataset]:
     """The same run on 2 % of the images for one epoch: shows that every part works.
 
-    It learns from its teachers' smoke runs, which have to come first.
+    It learns from its teachers' smoke runs, which have to come first, or from released ones.
     """
-    teachers = tuple(f"{folder}-smoke" for folder in config.teachers)
+    teachers = tuple(
+        folder if is_released(Path(folder)) else f"{folder}-smoke" for folder in config.teachers
+    )
     short = replace(config, epochs=1, warmup_epochs=0.0, teachers=teachers)
     return short, dataset.take(np.arange(0, len(dataset), 50))
 
