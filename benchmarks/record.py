@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from service.cpus import available_cpus, has_vnni
+from service.cpus import available_cpus, cpu_flags
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -19,7 +19,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": _field("/proc/cpuinfo", "model name") or platform.processor(),
         "cpus": available_cpus(),
-        "vnni": has_vnni(),
+        "vnni": not {"avx512_vnni", "avx_vnni"}.isdisjoint(cpu_flags()),
         "memory_gb": round(int(_field("/proc/meminfo", "MemTotal").split()[0]) / 2**20),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -21,17 +21,13 @@ def available_cpus(root: Path = Path("/")) -> int:
     return max(1, min(affinity, math.ceil(quota) if quota < affinity else affinity))
 
 
-def has_vnni(root: Path = Path("/")) -> bool:
-    """Whether these are x86 CPUs with VNNI, instructions that multiply bytes and add 32-bit sums.
-
-    False where /proc/cpuinfo does not say so. Without them, x86 adds pairs of byte products in 16
-    bits, which is slower and may saturate.
-    """
+def cpu_flags(root: Path = Path("/")) -> frozenset[str]:
+    """What x86 CPUs say that they can do, as /proc/cpuinfo lists it; empty where it does not."""
     for line in _read(root / "proc/cpuinfo").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":  # of the first CPU; the others have the same
-            return not {"avx512_vnni", "avx_vnni"}.isdisjoint(value.split())
-    return False
+            return frozenset(value.split())
+    return frozenset()
 
 
 def _quotas(root: Path) -> list[float]:

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from service.cpus import has_vnni
+from service.cpus import cpu_flags
 from service.errors import InferenceFailed, ModelError
 from service.faces import Framing
 
@@ -134,7 +134,7 @@ def load_session(
     """Load, check and warm the graph of a model directory.
 
     `precision` chooses among its graphs; "auto" takes int8 where the directory has it and the CPU
-    is made for it. `threads` work on one run. One is best where many runs go on at once: as many
+    is faster with it. `threads` work on one run. One is best where many runs go on at once: as many
     callers of `run` as there are CPUs answer more than one caller with as many threads.
 
     Raises `ModelError`, which names the file and says what was expected and what was found.
@@ -146,7 +146,9 @@ def load_session(
     except ValueError as error:
         raise ModelError(f"{model_dir / METRICS}: expected JSON, found {error}") from error
     if precision == "auto":
-        precision = "int8" if GRAPHS["int8"] in contents and has_vnni() else "fp32"
+        # The weights have seven bits, so that AVX2's 16-bit sums of two products hold them.
+        fast = "avx2" in cpu_flags()
+        precision = "int8" if GRAPHS["int8"] in contents and fast else "fp32"
     path = model_dir / GRAPHS[precision]
     if path.name not in contents:
         raise ModelError(

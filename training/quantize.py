@@ -1,14 +1,19 @@
 """Make a release's int8 graph: `python -m training.quantize MODEL_DIR --data FER2013.npz`.
 
 Static quantisation by ONNX Runtime: activations U8 by their usual range over Training crops,
-weights S8 for each channel. The graph becomes part of the release only if it passes the gate on
-PublicTest; PrivateTest is only reported. Speed is measured in the same run, beside the machine's
-own peak.
+weights S8 of seven bits for each channel. The graph becomes part of the release only if it passes
+the gate on PublicTest; PrivateTest is only reported. Speed is measured in the same run, beside the
+machine's own peak.
 
 Measured on PublicTest with the first network: the scaling of the pixels and the
 dense heads in float32 cost no time, and with them 98.7 % of the answers are those of the float32
-graph, without them 98.3 %. Weights of seven bits (`reduce_range`), which keep x86 CPUs without VNNI
-from saturating, give 97.7 %; the service runs this graph where there is VNNI, so they have eight.
+graph, without them 98.3 %.
+
+x86 CPUs without VNNI add pairs of byte products in 16 bits. With weights of eight bits these sums
+saturate: expression-1.0.0 fell from 69.6 to 67.7 % on PublicTest there. With seven (`reduce_range`)
+it is right in 69.8 % on every CPU, float32 in 69.9 %, and 98.6 % of the answers are the same with
+either: seven bits cost nothing and are fast everywhere.
+
 On expression-1.0.0 and Training crops that calibrated nothing, the answers diverge from the float32
 graph's by 0.00036 nats (KL) when a range leaves out 2 of 100,000 values, by 0.00044 with 5, by
 0.00039 with 0.5, and by 0.00048 when it leaves out none: the rarest values cost the others their
@@ -74,6 +79,7 @@ def write_int8(source: Path, path: Path, images: NDArray[np.uint8]) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            reduce_range=True,
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": CALIBRATION_PERCENTILE},
             nodes_to_quantize=_body(onnx.load(prepared)),

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from service.classifier import ExpressionClassifier
-from service.cpus import has_vnni
 from service.explainer import ExpressionExplainer
 from service.faces import Frame
 from service.session import GRAPHS, load_session
@@ -87,7 +86,6 @@ def test_a_crop_has_the_same_answer_alone_and_in_a_batch(directory: Path) -> Non
 
 
 @pytest.mark.parametrize("directory", EXPRESSIONS, ids=lambda path: path.name)
-@pytest.mark.skipif(not has_vnni(), reason="on x86 without VNNI, sums of bytes may saturate")
 def test_int8_says_nearly_what_fp32_says(directory: Path) -> None:
     if "model.int8.onnx" not in load_session(directory).config.files:
         pytest.skip("released without an int8 graph")
