@@ -25,6 +25,10 @@ METRICS = "metrics.json"
 Precision = Literal["fp32", "int8"]  # what a graph computes with
 GRAPHS: dict[Precision, str] = {"fp32": GRAPH, "int8": "model.int8.onnx"}
 
+# Without VNNI, x86 adds pairs of byte products in 16 bits. With weights of eight bits that may
+# saturate, with weights of seven it cannot.
+_INT8_FLAGS = {"avx2": {"avx2"}, "vnni": {"avx512_vnni", "avx_vnni"}, None: set[str]()}
+
 _ONLY_WHAT_IS_ASKED = onnxruntime.RunOptions()
 _ONLY_WHAT_IS_ASKED.only_execute_path_to_fetches = True
 
@@ -80,6 +84,8 @@ class ModelConfig(_Strict):
     uncertain_below: Annotated[float, Field(ge=0, le=1)] | None
     opset: PositiveInt
     detection: DetectionConfig | None
+    # What an x86 CPU must have for the int8 graph, if there is one, to be exact and fast.
+    int8_needs: Literal["avx2", "vnni"] | None
     files: dict[FileName, Sha256]
     commit: str
     command: str
@@ -146,8 +152,7 @@ def load_session(
     except ValueError as error:
         raise ModelError(f"{model_dir / METRICS}: expected JSON, found {error}") from error
     if precision == "auto":
-        # The weights have seven bits, so that AVX2's 16-bit sums of two products hold them.
-        fast = "avx2" in cpu_flags()
+        fast = not _INT8_FLAGS[config.int8_needs].isdisjoint(cpu_flags())
         precision = "int8" if GRAPHS["int8"] in contents and fast else "fp32"
     path = model_dir / GRAPHS[precision]
     if path.name not in contents:

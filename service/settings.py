@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto", "fp32", "int8"] = Field(
         default="auto",
-        description="What the expression model computes with; auto is int8 on CPUs with AVX2.",
+        description="What the models compute with; auto is int8 where the CPU is made for it.",
     )
     detector_model: DirectoryName = Field(
         default="face-detector-1.1.0",

@@ -40,7 +40,7 @@ from training.centerface import (
     verify,
 )
 from training.dataset import Dataset, Split
-from training.detector_int8 import Int8, make_int8
+from training.detector_int8 import INT8_NEEDS, Int8, make_int8
 from training.framing import measure_framing
 from training.release import amend, write_config, write_json
 
@@ -132,6 +132,7 @@ def release(
             "temperature": None,
             "uncertain_below": None,
             "opset": OPSET,
+            "int8_needs": INT8_NEEDS,
             "detection": {**DETECTION, "framing": _framing(framing)},
             "command": f"python -m training.detector --out models/{out.name} "
             "--data FER2013.npz --photos photos.zip",

@@ -30,6 +30,7 @@ from training.centerface_release import DETECTION, UPRIGHT, load_photo
 from training.dataset import Dataset, Split
 from training.detector_evaluate import MULTIPLE_OF, evaluate, find
 from training.detector_graph import OPSET, OUTPUTS
+from training.detector_int8 import INT8_NEEDS
 from training.detector_train import RUN, build_network, load_detector
 from training.framing import measure_framing
 from training.holdout import source
@@ -147,6 +148,7 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
             "temperature": None,
             "uncertain_below": None,
             "opset": OPSET,
+            "int8_needs": INT8_NEEDS,
             "detection": {
                 **DETECTION,
                 "stride": STRIDES,

@@ -31,7 +31,7 @@ from training.figures import plot_reliability, plot_robustness
 from training.labels import EXPRESSIONS
 from training.metrics import confidence_for_precision, fit_temperature, softmax
 from training.prior import adjust, choose_strength, log_shares
-from training.quantize import quantize
+from training.quantize import INT8_NEEDS, quantize
 from training.release import write_config, write_json
 from training.robustness import measure_robustness
 from training.systems import count_macs
@@ -153,6 +153,7 @@ def release(run: Path, dataset: Dataset, out: Path) -> None:
             "uncertain_below": uncertain_below,
             "opset": OPSET,
             "detection": None,
+            "int8_needs": INT8_NEEDS,
             "command": f"python -m training.export runs/{run.name} --data FER2013.npz "
             f"--out models/{out.name}",
         },

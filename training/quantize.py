@@ -45,6 +45,7 @@ from training.release import amend
 from training.speed import measure_speed
 
 FP32, INT8 = "model.onnx", "model.int8.onnx"
+INT8_NEEDS = "avx2"  # of a CPU; weights of eight bits would need VNNI
 LARGEST_LOSS = 0.004  # of accuracy on PublicTest; a graph that loses more is not released
 CALIBRATION_IMAGES = 512
 CALIBRATION_PERCENTILE = 99.998  # of the values of an activation lie in its range
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     arguments = parser.parse_args()
     figures = quantize(arguments.model, Dataset.load(arguments.data))
-    amend(arguments.model, {"int8": figures})
+    amend(arguments.model, {"int8": figures}, int8_needs=INT8_NEEDS)
     write_card(arguments.model)
     print_figures(figures)
 

@@ -34,8 +34,9 @@ def write_config(out: Path, config: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def amend(out: Path, metrics: dict[str, Any]) -> None:
-    """Replace sections of metrics.json, and bring the checksums in config.json up to date.
+def amend(out: Path, metrics: dict[str, Any], **fields: Any) -> None:
+    """Replace sections of metrics.json and `fields` of config.json, and bring its checksums up to
+    date.
 
     For what is measured or added after a release; `config.json` keeps its commit and command.
     """
@@ -43,7 +44,7 @@ def amend(out: Path, metrics: dict[str, Any]) -> None:
         json.loads((out / name).read_text()) for name in ("config.json", "metrics.json")
     )
     write_json(out / "metrics.json", {**recorded, **metrics})
-    write_json(out / "config.json", {**config, "files": checksums(out)})
+    write_json(out / "config.json", {**config, **fields, "files": checksums(out)})
 
 
 def checksums(out: Path) -> dict[str, str]:

@@ -126,6 +126,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "temperature": 1.0,
         "uncertain_below": 0.5,
         "opset": 17,
+        "int8_needs": None,
         "detection": None,
         "files": {},
         "commit": "none",

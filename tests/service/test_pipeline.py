@@ -45,6 +45,7 @@ CONFIG = ModelConfig(
     temperature=1.0,
     uncertain_below=0.5,
     opset=17,
+    int8_needs=None,
     detection=None,
     files={"model.onnx": "0" * 64},
     commit="",

@@ -137,9 +137,18 @@ def test_the_graph_of_the_precision_runs(
     np.testing.assert_allclose(session.run(crops(2))[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_auto_is_int8_where_the_cpu_is_faster_with_it(two_graphs: Path) -> None:
-    expected = "int8" if "avx2" in cpu_flags() else "fp32"
-    assert load_session(two_graphs, precision="auto").precision == expected
+@pytest.mark.parametrize(
+    ("needs", "flags"),
+    [("avx2", {"avx2"}), ("vnni", {"avx512_vnni", "avx_vnni"}), (None, set[str]())],
+)
+def test_auto_is_int8_where_the_cpu_is_made_for_it(
+    tmp_path: Path, needs: str | None, flags: set[str]
+) -> None:
+    graph = graphs.classifier()
+    files = {"model.int8.onnx": graph.SerializeToString()}
+    folder = graphs.write_model(tmp_path, graph, files, int8_needs=needs)
+    expected = "int8" if flags & cpu_flags() else "fp32"
+    assert load_session(folder, precision="auto").precision == expected
 
 
 def test_auto_is_fp32_where_there_is_nothing_else(model_dir: Path) -> None:
