@@ -4,10 +4,15 @@ Static quantisation by ONNX Runtime: activations U8 by their range over photos, 
 channel. Photos are needed for it, since on others the ranges would be wrong; none is kept. Weights
 of seven bits, as training.quantize has them, would spare it the need of VNNI, but they miss faces:
 with them CenterFace missed 3.1 % of 8,427 scenes.
+
+How steadily a face is framed shows only in what is read from the crop. On 4,215 scenes of the
+closed loop 1.70 points were lost with float32, 2.39 with ranges that hold every value and heads in
+bytes, and 1.75 with ranges that leave the rarest values out and heads in float32.
 """
 
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 from PIL import Image
 from tqdm import tqdm
 
@@ -26,6 +37,7 @@ from training.found import iou
 
 INT8_NEEDS = "vnni"  # of a CPU
 CALIBRATION_PHOTOS, GATE_PHOTOS = 64, 150
+CALIBRATION_PERCENTILE = 99.998  # of the values of an activation lie in its range
 
 # Whoever finds a face with a score this far above the threshold is asked whether the other finds it
 # at all; at the threshold itself rounding decides.
@@ -58,7 +70,8 @@ class Int8(NamedTuple):
 def make_int8(model: onnx.ModelProto, archive: Path, side: int, threshold: float) -> Int8:
     """Quantise by some photos of the archive and judge by others; raises `AgreementError`."""
     calibration, held_back = read_photos(archive)
-    graph = quantize(model, calibration, side)
+    calibration = _of_one_size(calibration)
+    graph = quantize(model, calibration, side, _heads(model), CALIBRATION_PERCENTILE)
     figures = compare(model.SerializeToString(), graph, held_back, side, threshold)
     return Int8(graph, {"calibration_photos": len(calibration), **figures})
 
@@ -75,16 +88,41 @@ def read_photos(archive: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np
     return images[:CALIBRATION_PHOTOS], images[CALIBRATION_PHOTOS:]
 
 
+def _of_one_size(photos: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Those of the commonest size: histograms of activations take one shape only."""
+    ((shape, _),) = Counter(photo.shape for photo in photos).most_common(1)
+    return [photo for photo in photos if photo.shape == shape]
+
+
+def _heads(model: onnx.ModelProto) -> list[str]:
+    """The names of the last convolutions, which give the outputs themselves."""
+    outputs = {output.name for output in model.graph.output}
+    heads = []
+    for node in reversed(model.graph.node):
+        if outputs.isdisjoint(node.output):
+            continue
+        if node.op_type == "Conv":
+            heads.append(node.name)
+        else:  # what an activation is computed from
+            outputs.update(node.input)
+    return heads
+
+
 def quantize(
     model: onnx.ModelProto,
     photos: list[NDArray[np.uint8]],
     side: int,
     in_float32: Sequence[str] = (),
+    percentile: float | None = None,
 ) -> bytes:
     """The int8 graph; the nodes of those names stay in float32.
 
-    So do CenterFace's two layers that enlarge the maps, at no cost.
+    So do CenterFace's two layers that enlarge the maps, at no cost. `percentile` of an activation's
+    values lie in its range, without one all; with one, the photos are of one size.
     """
+    method, options = CalibrationMethod.MinMax, {}
+    if percentile is not None:
+        method, options = CalibrationMethod.Percentile, {"CalibPercentile": percentile}
     copy = onnx.ModelProto()  # the quantiser moves its argument's weights into a file
     copy.CopyFrom(model)
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +135,8 @@ def quantize(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            calibrate_method=method,
+            extra_options=options,
             op_types_to_quantize=["Conv", "Add", "Relu", "Resize"],
             nodes_to_exclude=list(in_float32),
         )
