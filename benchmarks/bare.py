@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import ExpressionClassifier
-from service.detector import FaceDetector
+from service.detector import load_detector
 from service.faces import Face, crop_face, crop_whole
 from service.images import ImageLimits, decode_image, to_gray
 from service.session import load_session
@@ -22,8 +22,7 @@ class BarePipeline:
 
     def __init__(self, expression: Path, detector: Path) -> None:
         """Two model directories, with the graphs that the service would choose on this CPU."""
-        self.detector_session = load_session(detector, precision="auto")
-        self.detector = FaceDetector(self.detector_session)
+        self.detector_session, self.detector = load_detector(detector, precision="auto")
         self.classifier = ExpressionClassifier(load_session(expression, precision="auto"))
 
     def analyze(

@@ -21,7 +21,7 @@ from benchmarks.record import machine, record
 from service import detector as detection
 from service.candidates import strongest
 from service.classifier import ExpressionClassifier
-from service.detector import FaceDetector
+from service.detector import FaceDetector, load_detector
 from service.faces import crop_face
 from service.images import ImageLimits, decode_image
 from service.session import load_session
@@ -38,13 +38,15 @@ RUNS = 40
 def load_models() -> tuple[dict[str, str], FaceDetector, ExpressionClassifier]:
     """What the service would load here: names with precision, and the two."""
     settings = Settings()
-    detector = load_session(settings.models_dir / settings.detector_model, precision="auto")
+    session, detector = load_detector(
+        settings.models_dir / settings.detector_model, precision="auto"
+    )
     expression = load_session(settings.models_dir / settings.expression_model, precision="auto")
     names = {
-        "detector": f"{settings.detector_model} {detector.precision}",
+        "detector": f"{settings.detector_model} {session.precision}",
         "expression": f"{settings.expression_model} {expression.precision}",
     }
-    return names, FaceDetector(detector), ExpressionClassifier(expression)
+    return names, detector, ExpressionClassifier(expression)
 
 
 def photo(width: int, height: int) -> bytes:
@@ -72,8 +74,8 @@ def released_detectors() -> dict[str, FaceDetector]:
     """Every face detector of the repository, as the service would load it here, oldest first."""
     detectors = {}
     for folder in sorted(Settings().models_dir.glob("face-detector-*")):
-        session = load_session(folder, precision="auto")
-        detectors[f"{folder.name} {session.precision}"] = FaceDetector(session)
+        session, detector = load_detector(folder, precision="auto")
+        detectors[f"{folder.name} {session.precision}"] = detector
     return detectors
 
 
@@ -102,7 +104,7 @@ def stages(
 
 
 def with_shares(measured: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """What a photo takes in all, and each step's share of it; `detect` is made of the last four."""
+    """What a photo takes in all, and each step's share of it; `detect` is made of the last five."""
     total = sum(measured[step]["median_ms"] for step in ("decode", "detect", "crop", "classify"))
     return {
         "total_ms": round(total, 2),
@@ -117,7 +119,7 @@ def steps(pixels: NDArray[np.uint8], detector: FaceDetector) -> dict[str, Any]:
     """The first look's steps, and all of `detect` with a face and without one."""
     session, config = detector._session, detector._detection
     multiple_of = session.config.input.multiple_of
-    canvas, _ = detection._fit(pixels, config.input_side, multiple_of)
+    canvas, factors = detection._fit(pixels, config.input_side, multiple_of)
     outputs, size = session.run(canvas[None]), canvas.shape[:2]
     found = detector._decode(outputs, size, config)
     nobody = np.full_like(pixels, 128)
@@ -129,6 +131,8 @@ def steps(pixels: NDArray[np.uint8], detector: FaceDetector) -> dict[str, Any]:
             "graph": lambda: session.run(canvas[None]),
             "cells": lambda: detector._decode(outputs, size, config),
             "suppression": lambda: strongest(found.boxes, found.scores, config.nms_iou),
+            # Of a detector that looks once: nothing.
+            "second look": lambda: detector._refined(pixels, found.scaled(factors)),
         }
     )
 

@@ -19,7 +19,7 @@ from service.batcher import MicroBatcher
 from service.classifier import ExpressionClassifier
 from service.cors import Cors
 from service.cpus import available_cpus
-from service.detector import FaceDetector
+from service.detector import load_detector
 from service.errors import ModelError, ServiceError
 from service.explainer import ExpressionExplainer
 from service.images import ImageLimits
@@ -58,7 +58,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
     expression = load_session(
         settings.models_dir / settings.expression_model, precision=settings.precision
     )
-    detector = load_session(
+    detector_session, detector = load_detector(
         settings.models_dir / settings.detector_model, precision=settings.precision
     )
     classifier = ExpressionClassifier(expression)
@@ -76,7 +76,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
     )
     executor = ThreadPoolExecutor(threads, thread_name_prefix="images")
     pipeline = ExpressionPipeline(
-        FaceDetector(detector),
+        detector,
         classifier,
         ExpressionExplainer(expression, max_batch_size=settings.max_batch_size),
         batcher,
@@ -86,7 +86,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
     )
     batcher.start()
     try:
-        yield pipeline, Models(expression=_report(expression), detector=_report(detector))
+        yield pipeline, Models(expression=_report(expression), detector=_report(detector_session))
     finally:
         # By now no caller is left, so a thread that is stuck is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)

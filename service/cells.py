@@ -17,9 +17,9 @@ OUTPUTS = ["scores", "numbers"]
 
 
 def decode(outputs: list[Floats], size: tuple[int, int], detection: DetectionConfig) -> Candidates:
-    """The cells at the lone threshold and above, in pixels of a canvas of `size`."""
+    """The cells that are not too faint, in pixels of a canvas of `size`."""
     scores, numbers = (output[0] for output in outputs)
-    which = np.flatnonzero(scores >= detection.lone_threshold)
+    which = np.flatnonzero(scores >= detection.faintest)
     middles, strides = _grid(size, detection.strides)
     middle, stride, said = middles[which], strides[which], numbers[which]
     center = middle + said[:, :2] * stride

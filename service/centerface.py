@@ -15,13 +15,13 @@ OUTPUTS = ["heatmap", "scale", "offset", "landmarks"]
 
 
 def decode(outputs: list[Floats], size: tuple[int, int], detection: DetectionConfig) -> Candidates:
-    """The peaks of the heat map at the lone threshold and above, in pixels of the canvas.
+    """The peaks of the heat map that are not too faint, in pixels of the canvas.
 
     The maps of `scale` and `offset` hold y before x, and so do the ten of `landmarks`.
     """
     (stride,) = detection.strides
     heatmap, scale, offset, landmarks = (output[0] for output in outputs)
-    rows, columns = np.nonzero(heatmap[0] >= detection.lone_threshold)
+    rows, columns = np.nonzero(heatmap[0] >= detection.faintest)
     scores = heatmap[0, rows, columns]
     around = np.pad(heatmap[0], 1)
     step = np.arange(3)

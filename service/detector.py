@@ -1,6 +1,7 @@
 """Finds the faces in a photo: how often it is looked at, how it is shown, and what counts."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,15 @@ from service import cells, centerface
 from service.candidates import Candidates, Floats, strongest
 from service.errors import ModelError
 from service.faces import Face, Framing
-from service.session import DetectionConfig, Runnable
+from service.refiner import FaceRefiner
+from service.session import (
+    REFINER,
+    DetectionConfig,
+    Runnable,
+    Session,
+    WantedPrecision,
+    load_session,
+)
 
 # What becomes of a graph's outputs and the canvas's (height, width), in pixels of the canvas.
 Decode = Callable[[list[Floats], tuple[int, int], DetectionConfig], Candidates]
@@ -29,7 +38,8 @@ class FaceDetector:
     Raises `ModelError` when the session's model is no face detector.
     """
 
-    def __init__(self, session: Runnable) -> None:
+    def __init__(self, session: Runnable, refiner: FaceRefiner | None = None) -> None:
+        """`refiner` takes the second look, which some models want."""
         config = session.config
         decode = DECODERS.get(tuple(config.outputs))
         if config.detection is None or decode is None:
@@ -38,7 +48,13 @@ class FaceDetector:
                 f"{' or '.join(str(list(names)) for names in DECODERS)}, found {config.outputs} "
                 f"and detection {config.detection}"
             )
+        if (config.detection.refinement is None) != (refiner is None):
+            raise ModelError(
+                f"{config.name} {config.version}: expected a refiner where the config has a "
+                f"refinement, and only there, found {refiner} and {config.detection.refinement}"
+            )
         self._session = session
+        self._refiner = refiner
         self._decode = decode
         self._detection = config.detection
         self._multiple_of = config.input.multiple_of
@@ -128,7 +144,29 @@ class FaceDetector:
         canvas, factors = _fit(image, side, self._multiple_of)
         outputs = self._session.run(canvas[None])
         height, width, _ = canvas.shape
-        return self._decode(outputs, (height, width), self._detection).scaled(factors)
+        found = self._decode(outputs, (height, width), self._detection).scaled(factors)
+        return self._refined(image, found)
+
+    def _refined(self, image: NDArray[np.uint8], proposed: Candidates) -> Candidates:
+        """What the second look makes of the best of them, if this detector takes one."""
+        config = self._detection
+        if self._refiner is None or config.refinement is None:
+            return proposed
+        best = strongest(proposed.boxes, proposed.scores, config.nms_iou)[: config.refinement.most]
+        found = self._refiner.refine(image, proposed.take(best))
+        return found.take(found.scores >= config.lone_threshold)
+
+
+def load_detector(
+    model_dir: Path, *, precision: WantedPrecision = "fp32"
+) -> tuple[Session, FaceDetector]:
+    """A face detector's first session and the whole of it. Raises `ModelError`."""
+    session = load_session(model_dir, precision=precision)
+    detection = session.config.detection
+    if detection is None or detection.refinement is None:
+        return session, FaceDetector(session)
+    refiner = FaceRefiner(load_session(model_dir / REFINER, precision=precision))
+    return session, FaceDetector(session, refiner)
 
 
 def _fit(image: NDArray[np.uint8], side: int, multiple_of: int) -> tuple[NDArray[np.uint8], Floats]:

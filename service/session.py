@@ -21,8 +21,10 @@ from service.faces import Framing
 
 GRAPH = "model.onnx"
 METRICS = "metrics.json"
+REFINER = "refiner"  # the model directory inside that of a face detector that looks twice
 
 Precision = Literal["fp32", "int8"]  # what a graph computes with
+WantedPrecision = Precision | Literal["auto"]
 GRAPHS: dict[Precision, str] = {"fp32": GRAPH, "int8": "model.int8.onnx"}
 
 # Without VNNI, x86 adds pairs of byte products in 16 bits. With weights of eight bits that may
@@ -53,6 +55,13 @@ class InputConfig(_Strict):
     colour: Literal["gray", "rgb"]
 
 
+class RefinementConfig(_Strict):
+    """What the first of two looks hands on to the second, whose graph lies in `REFINER`."""
+
+    proposed_from: Annotated[float, Field(gt=0, lt=1)]  # least score
+    most: PositiveInt  # of one look
+
+
 class DetectionConfig(_Strict):
     """What turns a face detector's outputs into faces."""
 
@@ -66,6 +75,12 @@ class DetectionConfig(_Strict):
     lone_threshold: Annotated[float, Field(gt=0, lt=1)]  # for the only face of a photo
     nms_iou: Annotated[float, Field(gt=0, lt=1)]
     framing: Framing
+    refinement: RefinementConfig | None = None  # where one look is all
+
+    @property
+    def faintest(self) -> float:
+        """Least score of the graph's that means anything."""
+        return self.refinement.proposed_from if self.refinement else self.lone_threshold
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -135,7 +150,7 @@ class Session:
 
 
 def load_session(
-    model_dir: Path, *, precision: Precision | Literal["auto"] = "fp32", threads: int = 1
+    model_dir: Path, *, precision: WantedPrecision = "fp32", threads: int = 1
 ) -> Session:
     """Load, check and warm the graph of a model directory.
 

@@ -15,6 +15,7 @@ LAYERS = [
     {"images", "faces", "candidates", "tracing", "metrics_server"},
     {"session"},
     {"centerface", "cells"},
+    {"refiner"},
     {"detector", "classifier", "batcher"},
     {"explainer"},
     {"overlay", "analysis"},

@@ -1,4 +1,4 @@
-"""A photo as the service shows it to a face detector."""
+"""A photo, or what lies around a box in it, as the service shows it to a face detector."""
 
 from typing import NamedTuple
 
@@ -25,3 +25,36 @@ def show(photo: NDArray[np.uint8], side: int, multiple_of: int) -> Shown:
     below, beside = -inner_height % multiple_of, -inner_width % multiple_of
     pixels = np.pad(np.asarray(inner), ((0, below), (0, beside), (0, 0)))
     return Shown(pixels, (width / inner_width, height / inner_height))
+
+
+class Cut(NamedTuple):
+    """The picture, where its corner lies in the photo, and how many of its pixels one of it is."""
+
+    pixels: NDArray[np.uint8]
+    corner: NDArray[np.float32]
+    factor: float
+
+
+def cut(photo: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> Cut:
+    """The square around a box, twice its longer side, `side` pixels; black beyond the photo."""
+    return cut_square(photo, box, 2.0, side)
+
+
+def cut_square(photo: NDArray[np.uint8], box: NDArray[np.float32], longer: float, side: int) -> Cut:
+    """The same, `longer` times the box's longer side."""
+    height, width, _ = photo.shape
+    span = max(2, round(longer * float((box[2:] - box[:2]).max())))
+    left, top = (round(float(middle) - span / 2) for middle in (box[:2] + box[2:]) / 2)
+    inside = photo[max(0, top) : max(0, top + span), max(0, left) : max(0, left + span)]
+    square = np.pad(
+        inside,
+        (
+            (max(0, -top), max(0, top + span - height)),
+            (max(0, -left), max(0, left + span - width)),
+            (0, 0),
+        ),
+    )
+    picture = Image.fromarray(square).resize(
+        (side, side), Image.Resampling.BILINEAR, reducing_gap=1.0
+    )
+    return Cut(np.asarray(picture), np.array([left, top], np.float32), span / side)

@@ -2,6 +2,7 @@
 
     python -m training.detector label --photos PHOTOS       what CenterFace sees in them
     python -m training.detector train --photos PHOTOS       our own detector, from that
+    python -m training.detector refine --photos PHOTOS --data FER2013.npz       its second look
     python -m training.detector evaluate --photos PHOTOS    how good it is on photos held back
     python -m training.detector release --photos PHOTOS --data FER2013.npz --out MODEL_DIR
     python -m training.detector --out models/face-detector-1.1.0 ...    release CenterFace
@@ -18,6 +19,7 @@ import sys
 VERBS = {
     "label": "training.photo_set",
     "train": "training.detector_train",
+    "refine": "training.refiner_train",
     "evaluate": "training.detector_evaluate",
     "release": "training.detector_release",
 }

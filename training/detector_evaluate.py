@@ -11,34 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from training import cells, centerface
-from training.canvas import show
-from training.detection_metrics import SIDE, figures, judge
-from training.detector_graph import OUTPUTS, write_graphs
+from training.cascade import FAINTEST, Cascade, propose
+from training.detection_metrics import SIDE, figures, judge, threshold
+from training.detector_graph import write_graph, write_graphs
 from training.detector_train import RUN, load_detector
-from training.found import Find, Found, strongest
+from training.found import Find, strongest
 from training.photo_set import PhotoSet, open_photo_set
-from training.photos import Pixels
 from training.quantize import FP32, INT8
+from training.refiner_train import FOLDER as REFINER
 from training.release import write_json
 from training.teacher import GRAPH
 
-FAINTEST = 0.02  # least score that is looked at
 CALIBRATION_PHOTOS = 128
-MULTIPLE_OF = 16
-
-
-def find(graph: bytes, photo: Pixels, threshold: float = FAINTEST) -> Found:
-    """The faces that our detector sees in an RGB photo, as the service looks, best first."""
-    shown = show(photo, SIDE, MULTIPLE_OF)
-    scores, numbers = centerface.load_graph(graph).run(OUTPUTS, {"image": shown.pixels[None]})
-    size = shown.pixels.shape[:2]
-    return cells.faces(scores[0], numbers[0], size, threshold).scaled(*shown.factors)
-
-
-def measure(finders: dict[str, Find], photos: PhotoSet) -> dict[str, Any]:
-    """The figures of each detector, on all photos held back."""
-    held = [(photos.store[row], photos.labelled[row]) for row in photos.held_back]
-    return {name: figures(*judge(each, held)) for name, each in finders.items()}
+FALSE_PROPOSALS = 3.0  # a photo, of the first look: what the second look is asked to bear
 
 
 def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
@@ -47,15 +32,19 @@ def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
     step = max(1, len(photos.training) // CALIBRATION_PHOTOS)
     calibration = [photos.store[row] for row in photos.training[::step]]
     write_graphs(load_detector(run), calibration, SIDE, folder)
+    write_graph(load_detector(run / REFINER), folder / REFINER)
+    refiner = (folder / REFINER / FP32).read_bytes()
+    proposers = {"fp32": (folder / FP32).read_bytes(), "int8": (folder / INT8).read_bytes()}
+    held = [(photos.store[row], photos.labelled[row]) for row in photos.held_back]
+    alone = judge(partial(propose, proposers["fp32"], side=SIDE, threshold=FAINTEST), held)
+    proposed_from = round(threshold(*alone, FALSE_PROPOSALS), 4)
     teacher = partial(centerface.find, GRAPH.read_bytes(), side=SIDE, threshold=FAINTEST)
-    found = measure(
-        {
-            "fp32": partial(find, (folder / FP32).read_bytes()),
-            "int8": partial(find, (folder / INT8).read_bytes()),
-            "CenterFace at the same size": lambda photo: strongest(teacher(photo), cells.NMS_IOU),
-        },
-        photos,
-    )
+    finders: dict[str, Find] = {
+        **{name: Cascade(graph, refiner, proposed_from).find for name, graph in proposers.items()},
+        "CenterFace at the same size": lambda photo: strongest(teacher(photo), cells.NMS_IOU),
+    }
+    found = {name: figures(*judge(find, held)) for name, find in finders.items()}
+    found["first look alone"] = {**figures(*alone), "proposed_from": proposed_from}
     write_json(folder / "metrics.json", found)
     return found
 

@@ -20,10 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from training.detector_int8 import quantize
 from training.photos import Pixels
+from training.quantize import FP32, INT8
 from training.systems.face_detector import NUMBERS
 
 OPSET, IR_VERSION = 17, 8
 OUTPUTS = ["scores", "numbers"]
+INT8_NEEDS = "avx2"  # of a CPU: weights of seven bits saturate nowhere
 HEADS = "head"  # what the names of the layers begin with that stay in float32
 
 
@@ -161,6 +163,8 @@ def _model(writer: _Writer) -> onnx.ModelProto:
 def convert_int8(model: onnx.ModelProto, photos: list[Pixels], side: int) -> bytes:
     """The same in bytes, heads excepted: a byte cannot hold a place to a tenth of a cell.
 
+    Weights have seven bits, which are enough to propose, and right and fast on every CPU.
+
     The pixels are bytes of scale 1 already, so that neither the cast nor its undoing is left.
     """
     heads = [
@@ -168,7 +172,7 @@ def convert_int8(model: onnx.ModelProto, photos: list[Pixels], side: int) -> byt
         for node in model.graph.node
         if node.op_type == "Conv" and node.name.startswith(HEADS)
     ]
-    quantized = onnx.load_from_string(quantize(model, photos, side, heads))
+    quantized = onnx.load_from_string(quantize(model, photos, side, heads, seven_bits=True))
     graph = quantized.graph
     (cast,) = (node for node in graph.node if node.op_type == "Cast")
     (to_bytes,) = (node for node in graph.node if list(node.input[:1]) == list(cast.output))
@@ -189,9 +193,15 @@ def convert_int8(model: onnx.ModelProto, photos: list[Pixels], side: int) -> byt
     return content
 
 
-def write_graphs(network: keras.Model, photos: list[Pixels], side: int, folder: Path) -> None:
-    """model.onnx and model.int8.onnx; the ranges of the latter are those of the photos."""
+def write_graph(network: keras.Model, folder: Path) -> onnx.ModelProto:
+    """model.onnx, which is returned."""
     model = convert(network)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
-    (folder / "model.int8.onnx").write_bytes(convert_int8(model, photos, side))
+    (folder / FP32).write_bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def write_graphs(network: keras.Model, photos: list[Pixels], side: int, folder: Path) -> None:
+    """model.onnx and model.int8.onnx; the ranges of the latter are those of the photos."""
+    model = write_graph(network, folder)
+    (folder / INT8).write_bytes(convert_int8(model, photos, side))

@@ -114,11 +114,13 @@ def quantize(
     side: int,
     in_float32: Sequence[str] = (),
     percentile: float | None = None,
+    seven_bits: bool = False,
 ) -> bytes:
     """The int8 graph; the nodes of those names stay in float32.
 
     So do CenterFace's two layers that enlarge the maps, at no cost. `percentile` of an activation's
-    values lie in its range, without one all; with one, the photos are of one size.
+    values lie in its range, without one all; with one, the photos are of one size. Weights of
+    `seven_bits` need no VNNI.
     """
     method, options = CalibrationMethod.MinMax, {}
     if percentile is not None:
@@ -135,6 +137,7 @@ def quantize(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            reduce_range=seven_bits,
             calibrate_method=method,
             extra_options=options,
             op_types_to_quantize=["Conv", "Add", "Relu", "Resize"],

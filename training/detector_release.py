@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -24,21 +25,23 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from training.cascade import MOST, MULTIPLE_OF, Cascade
 from training.cells import NMS_IOU
 from training.centerface import load_graph
 from training.centerface_release import DETECTION, UPRIGHT, load_photo
 from training.dataset import Dataset, Split
-from training.detector_evaluate import MULTIPLE_OF, evaluate, find
-from training.detector_graph import OPSET, OUTPUTS
-from training.detector_int8 import INT8_NEEDS
+from training.detector_evaluate import evaluate
+from training.detector_graph import INT8_NEEDS, OPSET, OUTPUTS
 from training.detector_train import RUN, build_network, load_detector
 from training.framing import measure_framing
 from training.holdout import source
 from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32, INT8
+from training.refiner_train import FOLDER as REFINER
 from training.release import perturbed, write_config, write_json
 from training.systems import count_macs
 from training.systems.face_detector import STRIDES
+from training.systems.face_refiner import SIDE as CUT_SIDE
 from training.train import read_config
 
 CARD = Template((Path(__file__).parent / "cards" / "face-detector-own.md").read_text())
@@ -53,12 +56,11 @@ class VerificationError(AssertionError):
     """The released graph does not compute what the trained network computes."""
 
 
-def verify(network: keras.Model, path: Path) -> dict[str, Any]:
+def verify(network: keras.Model, path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
     """What was compared and found; raises `VerificationError` unless it all holds.
 
     That the comparison could have failed is seen from a copy with one weight 1 % off.
     """
-    images = _golden_images()
     cells = np.asarray(network.predict(images, verbose=0))
     expected = {"scores": 1 / (1 + np.exp(-cells[..., 0])), "numbers": cells[..., 1:]}
     graph = path.read_bytes()
@@ -87,6 +89,12 @@ def _golden_images() -> NDArray[np.uint8]:
     return np.stack([photo, photo[:, ::-1]])
 
 
+def _golden_cuts() -> NDArray[np.uint8]:
+    """The same for the second look."""
+    photo = load_photo(CUT_SIDE, CUT_SIDE)
+    return np.stack([photo, photo[:, ::-1]])
+
+
 def _run(graph: bytes, images: NDArray[np.uint8]) -> dict[str, Any]:
     outputs = load_graph(graph).run(OUTPUTS, {"image": images})
     return dict(zip(OUTPUTS, outputs, strict=True))
@@ -100,26 +108,28 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").unlink(missing_ok=True)
     measured = evaluate(run, photos)
-    network = load_detector(run)
-    shutil.copyfile(run / "model" / FP32, out / FP32)
     loss = measured["fp32"]["recall"] - measured["int8"]["recall"]
     fits = loss <= LARGEST_LOSS
-    if fits:
-        shutil.copyfile(run / "model" / INT8, out / INT8)
-    else:
+    (out / REFINER).mkdir(exist_ok=True)
+    for graph in (FP32, f"{REFINER}/{FP32}", *([INT8] if fits else [])):
+        shutil.copyfile(run / "model" / graph, out / graph)
+    if not fits:
         (out / INT8).unlink(missing_ok=True)
-    # One number for both graphs: the higher has no more false faces with either.
+    # One number for both precisions: the higher has no more false faces with either.
     used = [measured[name] for name in ("fp32", "int8")[: 1 + fits]]
     sure, lone = (
         min(max(round(max(each[name] for each in used), 2), 0.01), 0.99)
         for name in ("threshold", "lone_threshold")
     )
-    framing = measure_framing(partial(find, (out / FP32).read_bytes(), threshold=sure), faces)
-    images, config = _golden_images(), read_config(run)
-    golden: dict[str, Any] = {"image": images, **_run((out / FP32).read_bytes(), images)}
-    np.savez_compressed(out / "golden.npz", **golden)
-    history = json.loads((run / "log.json").read_text())
+    proposed_from = measured["first look alone"]["proposed_from"]
+    graphs = [(out / part / FP32).read_bytes() for part in ("", REFINER)]
+    cascade = Cascade(graphs[0], graphs[1], proposed_from)
+    framing = measure_framing(partial(cascade.find, threshold=sure), faces)
     names = [photo.name for photo in photos.labelled]
+    looks = {
+        "first_look": _Look(run, out, _golden_images(), {"height": 240, "width": 320}),
+        "second_look": _Look(run / REFINER, out / REFINER, _golden_cuts(), {}),
+    }
     metrics = {
         "held_back": measured,
         "gate": {**GATE, "holds": _holds(measured["int8" if fits else "fp32"])},
@@ -127,44 +137,89 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
         "photos": dict(sorted(Counter(map(source, names)).items())),
         "training": {
             "photos": len(photos.training),
+            **{name: look.training() for name, look in looks.items()},
+        },
+        "verification": {name: look.verified() for name, look in looks.items()},
+        "framing": framing,
+    }
+    write_json(out / "metrics.json", metrics)
+    detection = {
+        **DETECTION,
+        "stride": STRIDES,
+        "score_threshold": sure,
+        "lone_threshold": min(lone, sure),
+        "nms_iou": NMS_IOU,
+        "framing": {**{name: framing[name] for name in ("center", "size")}, "upright": UPRIGHT},
+        "refinement": {"proposed_from": proposed_from, "most": MOST},
+    }
+    _write_configs(out, detection, f"runs/{run.name}")
+    write_card(out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """One of the two networks: its run, where it is released, and what its graph is tried on."""
+
+    run: Path
+    out: Path
+    images: NDArray[np.uint8]
+    size: dict[str, int]
+
+    def training(self) -> dict[str, Any]:
+        """How it was trained, and what it costs."""
+        history = json.loads((self.run / "log.json").read_text())
+        config = read_config(self.run)
+        network = build_network(config, **self.size)
+        return {
             "epochs": len(history),
             "planned_epochs": config.epochs,
             "seconds": round(sum(epoch["seconds"] for epoch in history)),
             "parameters": network.count_params(),
-            "macs": count_macs(build_network(config, height=240, width=320)),
+            "macs": count_macs(network),
             "history": history,
-        },
-        "verification": verify(network, out / FP32),
-        "framing": framing,
+        }
+
+    def verified(self) -> dict[str, Any]:
+        """The proof that the graph is the network; writes golden.npz beside it."""
+        path = self.out / FP32
+        said = _run(path.read_bytes(), self.images)
+        np.savez_compressed(self.out / "golden.npz", image=self.images, **said)
+        return verify(load_detector(self.run), path, self.images)
+
+
+def _write_configs(out: Path, detection: dict[str, Any], run: str) -> None:
+    """Of both graphs; that of the first look comes last, as it makes the directory a release."""
+    shared = {
+        "labels": None,
+        "outputs": OUTPUTS,
+        "temperature": None,
+        "uncertain_below": None,
+        "opset": OPSET,
+        "command": f"python -m training.detector release --run {run} --photos photos.zip "
+        f"--data FER2013.npz --out models/{out.name}",
     }
-    write_json(out / "metrics.json", metrics)
-    size = {"layout": "NHWC", "dtype": "uint8", "size": None, "multiple_of": MULTIPLE_OF}
+    pixels = {"name": "image", "layout": "NHWC", "dtype": "uint8", "range": [0, 255]}
+    name, _, version = out.name.rpartition("-")
+    write_config(
+        out / REFINER,
+        {
+            "name": f"{name}-{REFINER}",
+            "version": version,
+            **shared,
+            "input": {**pixels, "size": [CUT_SIDE, CUT_SIDE], "multiple_of": 1, "colour": "rgb"},
+            "int8_needs": None,
+            "detection": None,
+        },
+    )
     write_config(
         out,
         {
-            "labels": None,
-            "input": {"name": "image", **size, "range": [0, 255], "colour": "rgb"},
-            "outputs": OUTPUTS,
-            "temperature": None,
-            "uncertain_below": None,
-            "opset": OPSET,
+            **shared,
+            "input": {**pixels, "size": None, "multiple_of": MULTIPLE_OF, "colour": "rgb"},
             "int8_needs": INT8_NEEDS,
-            "detection": {
-                **DETECTION,
-                "stride": STRIDES,
-                "score_threshold": sure,
-                "lone_threshold": min(lone, sure),
-                "nms_iou": NMS_IOU,
-                "framing": {
-                    **{name: framing[name] for name in ("center", "size")},
-                    "upright": UPRIGHT,
-                },
-            },
-            "command": f"python -m training.detector release --run runs/{run.name} "
-            f"--photos photos.zip --data FER2013.npz --out models/{out.name}",
+            "detection": detection,
         },
     )
-    write_card(out)
 
 
 def _holds(figures: dict[str, Any]) -> bool:
@@ -188,12 +243,12 @@ def write_card(out: Path) -> None:
         + f" | {_number(of['landmark_error'])} |"
         for name, of in held.items()
     ]
-    verification = metrics["verification"]
-    differences = (
-        verification[name]
-        for name in ("largest_difference", "largest_difference_with_one_weight_1_percent_off")
+    first, second = (training[look] for look in ("first_look", "second_look"))
+    looks = metrics["verification"].values()
+    difference = max(max(look["largest_difference"].values()) for look in looks)
+    control = min(
+        max(look["largest_difference_with_one_weight_1_percent_off"].values()) for look in looks
     )
-    difference, control = (f"{max(values.values()):.1e}" for values in differences)
     card = CARD.substitute(
         {key: config[key] for key in ("name", "version", "command", "commit", "opset")},
         **{key: detection[key] for key in ("score_threshold", "lone_threshold", "nms_iou")},
@@ -202,10 +257,16 @@ def write_card(out: Path) -> None:
         upright=f"{detection['framing']['upright']:g}",
         fine_stride=detection["stride"][0],
         coarse_stride=detection["stride"][1],
-        parameters=f"{training['parameters']:,}",
-        macs=f"{training['macs'] / 1e6:.0f}",
+        proposed_from=detection["refinement"]["proposed_from"],
+        most=detection["refinement"]["most"],
+        cut=CUT_SIDE,
+        parameters=f"{first['parameters']:,}",
+        macs=f"{first['macs'] / 1e6:.0f}",
+        refiner_parameters=f"{second['parameters']:,}",
+        refiner_macs=f"{second['macs'] / 1e6:.0f}",
         training_photos=f"{training['photos']:,}",
-        epochs=training["epochs"],
+        epochs=first["epochs"],
+        refiner_epochs=second["epochs"],
         held_back=held["fp32"]["photos"],
         faces=f"{held['fp32']['faces']:,}",
         sizes=" | ".join(f"{size} px" for size in sizes),
@@ -213,9 +274,9 @@ def write_card(out: Path) -> None:
         figures="\n".join(rows),
         gate="holds" if metrics["gate"]["holds"] else "does NOT hold",
         int8="is part of it" if metrics["int8"]["released"] else "is NOT part of it",
-        tolerance=verification["tolerance"],
-        difference=difference,
-        control=control,
+        tolerance=TOLERANCE,
+        difference=f"{difference:.1e}",
+        control=f"{control:.1e}",
         sources=", ".join(f"{count:,} {name}" for name, count in metrics["photos"].items()),
         scenes=f"{framing['scenes']:,}",
         found=f"{framing['found']:,}",

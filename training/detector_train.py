@@ -21,7 +21,6 @@ from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
 from training.detection_loss import DetectionLoss, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
-from training.systems import count_macs
 from training.train import Checkpoint, build_optimizer, read_config
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
@@ -52,12 +51,17 @@ def compile_network(network: keras.Model, config: TrainConfig, steps_per_epoch: 
 
 def train(config: TrainConfig, photos: PhotoSet, folder: Path) -> keras.Model:
     """Train to the end, from the folder's checkpoint if it has one, and return the network."""
-    keras.utils.set_random_seed(config.seed)
-    keras.mixed_precision.set_global_policy(config.precision)
     batches, judged = (
         DetectionBatches(Views(photos.store, photos.labelled, rows), config, frozen=frozen)
         for rows, frozen in ((photos.training, False), (photos.held_back[::JUDGED], True))
     )
+    return fit(config, batches, judged, folder)
+
+
+def fit(config: TrainConfig, batches: Any, judged: Any, folder: Path) -> keras.Model:
+    """The same with any batches, and others to judge by after each epoch."""
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_global_policy(config.precision)
     network = build_network(config)
     compile_network(network, config, len(batches))
 
@@ -65,11 +69,9 @@ def train(config: TrainConfig, photos: PhotoSet, folder: Path) -> keras.Model:
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
     checkpoint = Checkpoint(folder, config.seed, CURVES)
     done = batches.epoch = checkpoint.restore(network)
-    macs = count_macs(build_network(config, height=240, width=320))
     print(
-        f"{config.system}: {macs / 1e6:.1f} million MACs at 320 x 240, "
-        f"{network.count_params():,} parameters, {len(photos.training)} photos, "
-        f"{len(photos.held_back)} held back, epochs {done + 1}..{config.epochs}"
+        f"{config.system}: {network.count_params():,} parameters, "
+        f"{len(batches) * config.batch_size} pictures an epoch, epochs {done + 1}..{config.epochs}"
     )
     network.fit(
         batches,

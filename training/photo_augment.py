@@ -43,7 +43,8 @@ def _curves(random: np.random.Generator) -> list[int]:
     colour = np.exp(random.normal(0, 0.08, (3, 1)))
     light = np.linspace(0, 1, 256) ** gamma
     curves = ((light - 0.5) * contrast + 0.5 + brightness) * colour
-    return [int(value) for value in (curves.clip(0, 1) * 255).round().ravel()]
+    values: list[int] = (curves.clip(0, 1) * 255).round().astype(np.int64).ravel().tolist()
+    return values
 
 
 def _cover(view: View, random: np.random.Generator) -> Pixels:

@@ -57,7 +57,7 @@ def single(
         )
     view = _place(pixels, labelled, size, (scale * stretch, scale / stretch), corner, random)
     if random.random() < TURNED_SHARE:
-        view = _turn(view, random.uniform(-TURN, TURN))
+        view = turn(view, random.uniform(-TURN, TURN))
     if random.random() < 0.5:
         view = View(view.pixels[:, ::-1], view.found.mirrored(width), view.sure)
     return _cut(view)
@@ -125,7 +125,7 @@ def _place(
     return View(canvas, moved, labelled.sure)
 
 
-def _turn(view: View, degrees: float) -> View:
+def turn(view: View, degrees: float) -> View:
     """Turned clockwise around its middle; upright boxes of the same size stay around the faces."""
     height, width, _ = view.pixels.shape
     pixels = Image.fromarray(view.pixels).rotate(-degrees, Image.Resampling.BILINEAR)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,15 @@ from service.session import GRAPHS, Precision
 from service.settings import Settings
 from tests.training.conftest import make_dataset
 from training import detector_train as module
+from training import refiner_train
+from training.cascade import propose, refine
 from training.config import TrainConfig, load_config
-from training.detector_evaluate import find
+from training.detection_metrics import SIDE
 from training.detector_release import release
 from training.detector_train import CONFIG, build_network, load_detector, train
 from training.photo_set import PhotoSet, open_photo_set
+from training.quantize import FP32
+from training.refiner_train import FOLDER as REFINER
 from training.systems import count_macs
 from training.train import Checkpoint
 
@@ -34,6 +39,12 @@ SMALL = TrainConfig(
     weight_average=0.5,
 )
 
+SMALL_REFINER = replace(
+    SMALL, system="face_refiner", architecture={"widths": (8, 8, 16, 16)}, batch_size=16
+)
+
+LEAST = 0.001  # what a network that is no good gives anything
+
 
 @pytest.fixture(scope="module")
 def photos(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> PhotoSet:
@@ -45,6 +56,8 @@ def photos(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> PhotoS
 def run(photos: PhotoSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("runs") / "small"
     train(SMALL, photos, folder)
+    faces = make_dataset().images[:6]
+    refiner_train.train(SMALL_REFINER, photos, faces, folder, crops=64)
     return folder
 
 
@@ -57,9 +70,13 @@ def released(run: Path, photos: PhotoSet, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_says_its_command_and_keeps_to_the_budget(path: Path) -> None:
-    config = load_config(path)
-    assert "python -m training.detector train --photos" in path.read_text()
-    assert 20e6 < count_macs(build_network(config, height=240, width=320)) <= 60e6
+    config, text = load_config(path), path.read_text()
+    if config.system == "face_refiner":
+        assert "python -m training.detector refine --photos" in text
+        assert 1e6 < count_macs(build_network(config)) <= 12e6
+    else:
+        assert "python -m training.detector train --photos" in text
+        assert 20e6 < count_macs(build_network(config, height=240, width=320)) <= 60e6
 
 
 def test_the_teacher_found_the_faces(photos: PhotoSet) -> None:
@@ -68,7 +85,9 @@ def test_the_teacher_found_the_faces(photos: PhotoSet) -> None:
     assert len(photos.held_back) == 2
 
 
-def test_a_run_learns_and_tells_so(run: Path) -> None:
+@pytest.mark.parametrize("look", [".", "refiner"])
+def test_a_run_learns_and_tells_so(run: Path, look: str) -> None:
+    run /= look
     history = json.loads((run / "log.json").read_text())
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     assert history[1]["loss"] < history[0]["loss"]
@@ -157,19 +176,25 @@ def test_the_service_finds_over_http_what_training_finds(
 ) -> None:
     photo = photos_dir / "photo_01.jpg"
     pixels = np.asarray(Image.open(photo).convert("RGB"))
-    graph = (released / GRAPHS[precision]).read_bytes()
+    refiner = (released / REFINER / FP32).read_bytes()
     # A network that is no good is sure of nothing, so what it is surest of counts here.
-    least = float(np.sort(find(graph, pixels, 0.0).scores)[-10])
+    proposed = propose((released / GRAPHS[precision]).read_bytes(), pixels, SIDE, 0.0)
+    faintest = float(proposed.scores[10])
     folder = shutil.copytree(released, tmp_path / released.name)
     config = json.loads((folder / "config.json").read_text())
-    config["detection"] |= {"score_threshold": least, "lone_threshold": least}
+    config["detection"] |= {
+        "score_threshold": LEAST,
+        "lone_threshold": LEAST,
+        "refinement": {"proposed_from": faintest, "most": 64},
+    }
     (folder / "config.json").write_text(json.dumps(config))
     expression = Settings().expression_model
     (tmp_path / expression).symlink_to(models_dir / expression, target_is_directory=True)
     settings = Settings(models_dir=tmp_path, detector_model=folder.name, precision=precision)
 
     height, width, _ = pixels.shape
-    expected = find(graph, pixels, least).boxes.clip(0, [width, height, width, height])
+    boxes = refine(refiner, pixels, proposed.boxes[proposed.scores >= faintest], LEAST)
+    expected = boxes.boxes.clip(0, [width, height, width, height])
     sizes = expected[:, 2:] - expected[:, :2]
     expected = np.concatenate([expected[:, :2], sizes], axis=1)[sizes.min(axis=1) > 0]
     assert len(expected) >= 5

@@ -35,23 +35,24 @@ def build(
     """
     image = keras.Input((height, width, 3), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255)(image)
-    x = _convolution(x, widths[0], kernel=4, strides=4)
-    x = _convolution(x, widths[1], strides=2)
-    fine = _residual(x, widths[1])
-    x = _convolution(fine, widths[2], strides=2)
+    x = convolution(x, widths[0], kernel=4, strides=4)
+    x = convolution(x, widths[1], strides=2)
+    fine = residual(x, widths[1])
+    x = convolution(fine, widths[2], strides=2)
     for dilation in dilations:
-        x = _residual(x, widths[2], dilation)
-    context = _convolution(x, widths[1], kernel=1, relu=False)
+        x = residual(x, widths[2], dilation)
+    context = convolution(x, widths[1], kernel=1, relu=False)
     context = layers.UpSampling2D(2)(context)
-    fine = _convolution(layers.ReLU()(layers.Add()([fine, context])), widths[1])
-    cells = [_head(level, stride) for level, stride in zip((fine, x), STRIDES, strict=True)]
+    fine = convolution(layers.ReLU()(layers.Add()([fine, context])), widths[1])
+    cells = [head(level, stride) for level, stride in zip((fine, x), STRIDES, strict=True)]
     found = layers.Concatenate(axis=1, dtype="float32", name="cells")(cells)
     return keras.Model(image, found, name="face_detector")
 
 
-def _convolution(
+def convolution(
     x: Any, filters: int, kernel: int = 3, strides: int = 1, dilation: int = 1, relu: bool = True
 ) -> Any:
+    """A convolution with batch normalisation, as `training.detector_graph` can write it."""
     x = layers.Conv2D(
         filters,
         kernel,
@@ -65,16 +66,17 @@ def _convolution(
     return layers.ReLU()(x) if relu else x
 
 
-def _residual(x: Any, filters: int, dilation: int = 1) -> Any:
-    y = _convolution(x, filters, relu=False, dilation=dilation)
+def residual(x: Any, filters: int, dilation: int = 1) -> Any:
+    """What is added to the input is one more convolution of it."""
+    y = convolution(x, filters, relu=False, dilation=dilation)
     return layers.ReLU()(layers.Add()([x, y]))
 
 
-def _head(x: Any, stride: int) -> Any:
+def head(x: Any, stride: int) -> Any:
     """What each cell says, in float32: a byte cannot hold a place to a tenth of a cell."""
     bias = np.zeros(NUMBERS, np.float32)
     bias[0] = np.log(FIRST_SCORE / (1 - FIRST_SCORE))
-    head = layers.Conv2D(
+    layer = layers.Conv2D(
         NUMBERS,
         1,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
@@ -82,4 +84,4 @@ def _head(x: Any, stride: int) -> Any:
         dtype="float32",
         name=f"head_{stride}",
     )
-    return layers.Reshape((-1, NUMBERS), dtype="float32")(head(x))
+    return layers.Reshape((-1, NUMBERS), dtype="float32")(layer(x))

@@ -1,0 +1,68 @@
+"""Our face detector's two looks at a photo, as the service takes them.
+
+The first proposes what may be a face, in all of the photo at a small size; the second judges each
+proposal at a size of its own, cut from the photo as it is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from training import cells
+from training.canvas import cut, show
+from training.centerface import load_graph
+from training.detection_metrics import SIDE
+from training.found import Floats, Found, strongest
+from training.photos import Pixels
+from training.systems.face_refiner import SIDE as CUT_SIDE
+
+OUTPUTS = ["scores", "numbers"]
+MULTIPLE_OF = 16
+MOST = 64  # proposals of a photo
+FAINTEST = 0.001  # least score that is looked at; a network that has learnt nothing gives .01
+
+
+def propose(graph: bytes, photo: Pixels, side: int, threshold: float) -> Found:
+    """What may be faces in an RGB photo seen at that size, in its pixels, best first."""
+    shown = show(photo, side, MULTIPLE_OF)
+    scores, numbers = load_graph(graph).run(OUTPUTS, {"image": shown.pixels[None]})
+    size = shown.pixels.shape[:2]
+    return cells.faces(scores[0], numbers[0], size, threshold).scaled(*shown.factors)
+
+
+def refine(graph: bytes, photo: Pixels, boxes: Floats, threshold: float = FAINTEST) -> Found:
+    """The faces that are in those boxes, or nearly, at the threshold and above, best first."""
+    if not len(boxes):
+        return Found.none()
+    cuts = [cut(photo, box, CUT_SIDE) for box in boxes]
+    images = np.stack([each.pixels for each in cuts])
+    scores, numbers = load_graph(graph).run(OUTPUTS, {"image": images})
+    corners = np.stack([each.corner for each in cuts])
+    factors = np.array([[each.factor] for each in cuts], np.float32)
+    middles, said = np.float32(CUT_SIDE / 2), numbers[:, 0]
+    centers = middles + said[:, :2] * CUT_SIDE
+    extents = np.exp(said[:, 2:4]) * CUT_SIDE
+    points = middles + said[:, 4:].reshape(-1, 5, 2) * extents[:, None]
+    low, high = (
+        (edge * factors + corners).astype(np.float32)
+        for edge in (centers - extents / 2, centers + extents / 2)
+    )
+    found = Found(
+        np.concatenate([low, high], axis=1),
+        points * factors[:, None] + corners[:, None],
+        scores[:, 0],
+    )
+    return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)
+
+
+class Cascade(NamedTuple):
+    """Both graphs, and the least score of a proposal."""
+
+    proposer: bytes
+    refiner: bytes
+    proposed_from: float
+
+    def find(self, photo: Pixels, *, threshold: float = FAINTEST) -> Found:
+        """The faces of an RGB photo, best first."""
+        proposed = propose(self.proposer, photo, SIDE, self.proposed_from).take(slice(MOST))
+        return refine(self.refiner, photo, proposed.boxes, threshold)
