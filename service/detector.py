@@ -165,7 +165,9 @@ def load_detector(
     detection = session.config.detection
     if detection is None or detection.refinement is None:
         return session, FaceDetector(session)
-    refiner = FaceRefiner(load_session(model_dir / REFINER, precision=precision))
+    # The second look places the boxes, which bytes may be too coarse for: it need not have them.
+    either: WantedPrecision = "auto" if precision == "int8" else precision
+    refiner = FaceRefiner(load_session(model_dir / REFINER, precision=either))
     return session, FaceDetector(session, refiner)
 
 

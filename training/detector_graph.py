@@ -122,7 +122,8 @@ def convert(network: keras.Model) -> onnx.ModelProto:
                 raise GraphError(f"{name}: expected a layer of training.systems, found {layer}")
         tensors[id(layer.output)] = name
     _split(writer, tensors[id(network.output)])
-    return _model(writer)
+    height, width = network.input.shape[1:3]  # None where any will do
+    return _model(writer, [height or "H", width or "W"])
 
 
 def _normalisation(layer: layers.BatchNormalization) -> tuple[NDArray[np.float64], ...]:
@@ -143,11 +144,11 @@ def _split(writer: _Writer, cells: str) -> None:
     writer.node("Sigmoid", [writer.node("Squeeze", ["logits", axis], "flat")], OUTPUTS[0])
 
 
-def _model(writer: _Writer) -> onnx.ModelProto:
+def _model(writer: _Writer, size: list[int | str]) -> onnx.ModelProto:
     graph = helper.make_graph(
         writer.nodes,
         "face_detector",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", *size, 3])],
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", "cells", *rest])
             for name, rest in zip(OUTPUTS, ([], [NUMBERS - 1]), strict=True)

@@ -19,15 +19,22 @@ SCENES = 1200
 QUANTILES = (0.25, 0.5, 0.75)
 
 
+class FramingError(ValueError):
+    """No face was found in any scene."""
+
+
 def measure_framing(find: Find, faces: NDArray[np.uint8], scenes: int = SCENES) -> dict[str, Any]:
     """Medians and quartiles of the boxes' centers and sizes, in units of the frame's side.
 
     `faces` (N, 48, 48) are Training images; `scenes` of them are looked at. `find` gives the faces
-    of a photo, best first; a scene in which it finds none is missed, and tells nothing.
+    of a photo, best first; a scene in which it finds none is missed, and tells nothing. Raises
+    `FramingError` if there is no other.
     """
     random = np.random.default_rng(0)
     chosen = faces[random.choice(len(faces), min(scenes, len(faces)), replace=False)]
     rows = np.array(list(_boxes(find, chosen, random)), np.float32).reshape(-1, 4)
+    if not len(rows):
+        raise FramingError(f"expected a face in some of {len(chosen)} scenes, found none")
     low, high = rows[:, :2], rows[:, 2:]
     figures = {"center": (low + high) / 2, "size": high - low}
     quartiles = {name: np.quantile(values, QUANTILES, axis=0) for name, values in figures.items()}

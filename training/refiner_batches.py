@@ -17,10 +17,16 @@ from training.systems.face_refiner import SIDE
 from training.views import TURN, TURNED_SHARE, View, turn
 
 CROPS = 32_768  # in an epoch
-SHARES = {"faces": 0.35, "proposals": 0.5, "anywhere": 0.05, "scenes": 0.1}
+SHARES = {"small": 0.2, "large": 0.2, "proposals": 0.45, "anywhere": 0.05, "scenes": 0.1}
 # Standard deviations: of the shift, in sides of the box, and of the logarithm of the scale. A
 # proposal is off by itself.
-JITTER = {"faces": (0.12, 0.2), "proposals": (0.05, 0.1), "anywhere": (0, 0), "scenes": (0.1, 0.17)}
+JITTER = {
+    "small": (0.12, 0.2),
+    "large": (0.12, 0.2),
+    "proposals": (0.05, 0.1),
+    "anywhere": (0, 0),
+    "scenes": (0.1, 0.17),
+}
 FACE_FROM, NOTHING_BELOW = 0.4, 0.25  # intersection over union of what is seen with a face
 
 

@@ -30,8 +30,10 @@ from training.teacher import GRAPH
 SIDE = 96  # pixels of a plate
 FACE = SIDE / 3  # of them the longer side of the box in its middle
 SIDES = (160, 320)  # at which photos are shown to the first look
-FAINT, FOREMOST = 0.15, 16  # least score of its proposals, and how many of a look are learnt from
+FAINT = 0.15  # least score of its proposals
+FOREMOST, FOREMOST_OF_SCENE = 16, 3  # of a look, how many are learnt from
 FACES, ANYWHERE = 16, 2  # of a photo
+LARGE = 1 / 12  # of the photo's longest side: faces that few photos show, and that people send
 SCENES, SCENE_SIDES = 3000, (110, 300)  # of FER-2013's pictures, and the pixels of their frames
 
 
@@ -48,7 +50,8 @@ class Plate:
 class Plates:
     """By what is in their middles."""
 
-    faces: list[Plate]
+    small: list[Plate]
+    large: list[Plate]
     proposals: list[Plate]
     anywhere: list[Plate]
     scenes: list[Plate]
@@ -58,17 +61,28 @@ def cut_plates(
     proposer: bytes, photos: PhotoSet, rows: list[int], faces: NDArray[np.uint8]
 ) -> Plates:
     """Of those photos, and of some of FER-2013's pictures (N, 48, 48)."""
-    plates = Plates([], [], [], list(_scenes(faces)))
+    plates = Plates([], [], [], [], [])
+    for scene, found in _scenes(faces):
+        plates.scenes.append(_plate(scene, found, np.ones(1, np.bool_), found.boxes[0]))
+        # Parts of large faces, too: in photos such are rare.
+        for box in _proposed(proposer, scene, FOREMOST_OF_SCENE):
+            plates.proposals.append(_plate(scene, found, np.ones(1, np.bool_), box))
     random = np.random.default_rng(0)
     for row in tqdm(rows, desc="cutting", unit=" photos", disable=None):
         photo, labelled = photos.store[row], photos.labelled[row]
         of = partial(_plate, photo, labelled.faces, labelled.sure)
-        plates.faces.extend(of(box) for box in labelled.faces.boxes[labelled.sure][:FACES])
-        for side in SIDES:
-            boxes = propose(proposer, photo, side, FAINT).boxes[:FOREMOST]
-            plates.proposals.extend(of(box) for box in boxes)
+        sure = labelled.faces.take(labelled.sure).take(slice(FACES))
+        for box, side in zip(sure.boxes, sure.sides, strict=True):
+            large = side >= LARGE * max(labelled.height, labelled.width)
+            (plates.large if large else plates.small).append(of(box))
+        plates.proposals.extend(of(box) for box in _proposed(proposer, photo, FOREMOST))
         plates.anywhere.extend(of(_anywhere(labelled, random)) for _ in range(ANYWHERE))
     return plates
+
+
+def _proposed(proposer: bytes, photo: Pixels, foremost: int) -> Floats:
+    looks = [propose(proposer, photo, side, FAINT).boxes[:foremost] for side in SIDES]
+    return np.concatenate(looks)
 
 
 def _plate(photo: Pixels, found: Found, sure: NDArray[np.bool_], box: Floats) -> Plate:
@@ -86,8 +100,8 @@ def _anywhere(labelled: LabelledPhoto, random: np.random.Generator) -> Floats:
     return np.concatenate([middle - side / 2, middle + side / 2]).astype(np.float32)
 
 
-def _scenes(faces: NDArray[np.uint8]) -> Iterator[Plate]:
-    """Of those in which the teacher finds a face, whose landmarks it tells."""
+def _scenes(faces: NDArray[np.uint8]) -> Iterator[tuple[Pixels, Found]]:
+    """Those in which the teacher finds the face, whose landmarks it tells."""
     graph = GRAPH.read_bytes()
     framing = json.loads((GRAPH.parent / "config.json").read_text())["detection"]["framing"]
     center, size = np.array(framing["center"]), np.array(framing["size"])
@@ -103,5 +117,4 @@ def _scenes(faces: NDArray[np.uint8]) -> Iterator[Plate]:
         overlaps = iou(seen.boxes, box[None])[:, 0]
         if overlaps.max(initial=0) >= 0.5:
             points = seen.landmarks[overlaps.argmax()]
-            found = Found(box[None], points[None], np.ones(1, np.float32))
-            yield _plate(scene.image, found, np.ones(1, np.bool_), box)
+            yield scene.image, Found(box[None], points[None], np.ones(1, np.float32))

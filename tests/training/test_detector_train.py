@@ -158,7 +158,8 @@ def test_the_card_quotes_what_was_measured(released: Path) -> None:
     metrics = json.loads((released / "metrics.json").read_text())
     for name, figures in metrics["held_back"].items():
         assert f"| {name} | {figures['recall']:.3f} |" in card
-    assert f"{metrics['training']['parameters']:,} parameters" in card
+    for look in ("first_look", "second_look"):
+        assert f"{metrics['training'][look]['parameters']:,}" in card
     assert "16 photo" in card
     assert "does NOT hold" in card
     assert "$" not in card
@@ -221,5 +222,5 @@ def test_a_release_that_fails_leaves_no_config(
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr("training.detector_release.TOLERANCE", -1.0)
     with pytest.raises(AssertionError, match="expected Keras's numbers"):
-        release(run, photos, make_dataset().images[:2], tmp_path)
+        release(run, photos, make_dataset().images[:6], tmp_path)
     assert not (tmp_path / "config.json").exists()

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from training.centerface import find
-from training.framing import measure_framing
+from training.found import Found
+from training.framing import FramingError, measure_framing
 
 ROOT = Path(__file__).parents[2]
 GRAPH = ROOT / "models" / "face-detector-1.1.0" / "model.onnx"
@@ -25,3 +26,9 @@ def test_a_real_face_is_framed_as_it_was_cut() -> None:
     assert framing["size"] == pytest.approx([0.7, 0.93], abs=0.08)
     low, high = framing["quartiles"]["size"]
     assert low <= framing["size"] <= high
+
+
+def test_without_any_face_there_is_no_framing() -> None:
+    faces = np.zeros((2, 48, 48), np.uint8)
+    with pytest.raises(FramingError, match="expected a face in some of 2 scenes, found none"):
+        measure_framing(lambda _: Found.none(), faces)

@@ -41,12 +41,17 @@ def middle_face(found: Found) -> Floats:
 
 def test_a_sure_face_lies_in_the_middle_at_one_size(photos: PhotoSet, plates: Plates) -> None:
     count = sum(int(photos.labelled[row].sure.sum()) for row in photos.training)
-    assert len(plates.faces) == count > 5
-    for plate in plates.faces:
+    assert len(plates.small + plates.large) == count > 5
+    for plate in plates.small + plates.large:
         assert plate.pixels.shape == (SIDE, SIDE, 3)
         box = middle_face(plate.found)
         np.testing.assert_allclose((box[:2] + box[2:]) / 2, SIDE / 2, atol=0.5)
         assert (box[2:] - box[:2]).max() == pytest.approx(FACE, abs=0.3)
+
+
+def test_large_faces_are_told_from_small_ones(photos: PhotoSet, plates: Plates) -> None:
+    """Those of the photos are all half as high as the photo."""
+    assert (len(plates.small), len(plates.large)) == (0, len(plates.large))
 
 
 def test_what_is_proposed_or_anywhere_is_cut_out_too(photos: PhotoSet, plates: Plates) -> None:
