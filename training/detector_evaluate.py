@@ -23,7 +23,7 @@ from training.release import write_json
 from training.teacher import GRAPH
 
 CALIBRATION_PHOTOS = 128
-FALSE_PROPOSALS = 3.0  # a photo, of the first look: what the second look is asked to bear
+FALSE_PROPOSALS = 8.0  # a photo, of the first look: what the second look is asked to bear
 
 
 def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
