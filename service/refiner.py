@@ -16,6 +16,7 @@ from service.session import Runnable
 
 # The cut is that much longer than the box: what surrounds a face helps to tell it.
 CONTEXT = 2.0
+_FARTHEST = 1e6  # pixels; beyond any image, and no float overflows
 
 
 class FaceRefiner:
@@ -54,21 +55,28 @@ class FaceRefiner:
 
 def _squares(boxes: Floats) -> NDArray[np.int64]:
     """The squares around boxes (K, 4) in whole pixels: left, top, and the side twice (K, 4)."""
-    sides = np.maximum(2, np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1) * CONTEXT))
-    corners = np.rint((boxes[:, :2] + boxes[:, 2:]) / 2 - sides[:, None] / 2)
+    bounded = boxes.clip(-_FARTHEST, _FARTHEST)
+    sides = np.maximum(2, np.rint((bounded[:, 2:] - bounded[:, :2]).max(axis=1) * CONTEXT))
+    corners = np.rint((bounded[:, :2] + bounded[:, 2:]) / 2 - sides[:, None] / 2)
     return np.concatenate([corners, sides[:, None], sides[:, None]], axis=1).astype(np.int64)
 
 
 def _cut(image: NDArray[np.uint8], square: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
-    """What an image shows in a square, as (side, side, 3); black beyond the image."""
+    """What an image shows in a square, as (side, side, 3); black beyond the image.
+
+    Only what lies in the image is resized: a graph may propose squares that are far larger.
+    """
     height, width, _ = image.shape
     left, top, span, _ = (int(value) for value in square)
-    right, bottom = left + span, top + span
-    part = image[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
-    if min(left, top, width - right, height - bottom) < 0:
-        beyond = (max(0, -top), max(0, bottom - height)), (max(0, -left), max(0, right - width))
-        part = np.pad(part, (*beyond, (0, 0)))
-    resized = Image.fromarray(part).resize(
-        (side, side), Image.Resampling.BILINEAR, reducing_gap=1.0
-    )
-    return np.asarray(resized)
+    x, right = (min(max(edge, 0), width) for edge in (left, left + span))
+    y, bottom = (min(max(edge, 0), height) for edge in (top, top + span))
+    first_column, last_column = (round((edge - left) * side / span) for edge in (x, right))
+    first_row, last_row = (round((edge - top) * side / span) for edge in (y, bottom))
+    cut = np.zeros((side, side, 3), np.uint8)
+    size = (last_column - first_column, last_row - first_row)
+    if min(size) > 0 and x < right and y < bottom:
+        part = Image.fromarray(image[y:bottom, x:right])
+        cut[first_row:last_row, first_column:last_column] = np.asarray(
+            part.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+        )
+    return cut

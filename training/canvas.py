@@ -45,16 +45,15 @@ def cut_square(photo: NDArray[np.uint8], box: NDArray[np.float32], longer: float
     height, width, _ = photo.shape
     span = max(2, round(longer * float((box[2:] - box[:2]).max())))
     left, top = (round(float(middle) - span / 2) for middle in (box[:2] + box[2:]) / 2)
-    inside = photo[max(0, top) : max(0, top + span), max(0, left) : max(0, left + span)]
-    square = np.pad(
-        inside,
-        (
-            (max(0, -top), max(0, top + span - height)),
-            (max(0, -left), max(0, left + span - width)),
-            (0, 0),
-        ),
-    )
-    picture = Image.fromarray(square).resize(
-        (side, side), Image.Resampling.BILINEAR, reducing_gap=1.0
-    )
-    return Cut(np.asarray(picture), np.array([left, top], np.float32), span / side)
+    x, right = (min(max(edge, 0), width) for edge in (left, left + span))
+    y, bottom = (min(max(edge, 0), height) for edge in (top, top + span))
+    columns = [round((edge - left) * side / span) for edge in (x, right)]
+    rows = [round((edge - top) * side / span) for edge in (y, bottom)]
+    pixels = np.zeros((side, side, 3), np.uint8)
+    size = (columns[1] - columns[0], rows[1] - rows[0])
+    if min(size) > 0 and x < right and y < bottom:
+        part = Image.fromarray(np.ascontiguousarray(photo[y:bottom, x:right]))
+        pixels[slice(*rows), slice(*columns)] = np.asarray(
+            part.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+        )
+    return Cut(pixels, np.array([left, top], np.float32), span / side)

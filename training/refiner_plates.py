@@ -1,10 +1,10 @@
 """Where the second look learns: squares around boxes in photos, cut out once and kept in memory.
 
-A plate is wider and finer than what the network gets to see, so that every epoch can cut another
-crop from it, a little off, larger or smaller. Plates are of faces, of what the first look proposes,
-of any place, and of FER-2013's pictures in scenes. There the box is not the teacher's but where it
-would lie, in the middle of all, in the frame that the expression model was trained on: so what the
-second look learns of a box is what it is for.
+A plate is wider than what the network gets to see, so that every epoch can cut another crop from
+it, a little off, larger or smaller. Plates are of faces, of what the first look proposes, of any
+place, and of FER-2013's pictures in scenes. There the box is not the teacher's but where it would
+lie, in the middle of all, in the frame that the expression model was trained on: so what the second
+look learns of a box is what it is for.
 """
 
 import json

@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,19 @@ def test_beyond_the_image_it_is_black(box: tuple[float, ...], outside: Any, insi
     (cut,) = judge.shown
     assert (cut[outside] == 0).all()
     assert (cut[inside] > 0).all()
+
+
+def test_a_box_far_beyond_any_image_costs_no_memory() -> None:
+    judge = Judge()
+    tracemalloc.start()
+    boxes = ((-1e9, -1e9, 1e9, 1e9), (3e5, 3e5, 4e5, 4e5), (-9e5, 10, -8e5, 20))
+    found = judge.refiner.refine(PHOTO, proposed(*boxes))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
+    assert np.isfinite(found.boxes).all()
+    # What is hardly a pixel, or not in the image, is black.
+    assert not np.stack(judge.shown[1:]).any()
 
 
 def test_what_it_says_is_placed_in_the_image() -> None:

@@ -17,7 +17,14 @@ def test_a_photo_is_shown_as_the_service_shows_it(shape: tuple[int, int], multip
 
 
 @pytest.mark.parametrize(
-    "box", [(60, 40, 92, 81), (-10, -4, 30, 50), (100.4, 90.5, 119.6, 130.2), (10, 10, 10, 10)]
+    "box",
+    [
+        (60, 40, 92, 81),
+        (-10, -4, 30, 50),
+        (100.4, 90.5, 119.6, 130.2),
+        (10, 10, 10, 10),
+        (500, 0, 900, 9),
+    ],
 )
 def test_a_cut_shows_what_the_service_cuts_out(box: tuple[float, ...]) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
