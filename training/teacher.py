@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.found import Floats, Found, iou
+from training.found import Floats, Found, iou, strongest
 
 SIDES = (640, 960)  # pixels of the photo's longest side
 FAINTEST = 0.15  # of a look's findings; CenterFace's own threshold is .5
 SAME = 0.5  # least intersection over union
+DISTINCT = 0.4  # most that two faces have; a large one gives several peaks close by
 
 SURE, UNSURE = 0.5, 0.2  # least score of a face, and of what may be one
 
@@ -45,7 +46,7 @@ def label(photo: NDArray[np.uint8], look: Look) -> Found:
     for side, mirror in product(SIDES, (False, True)):
         found = look(photo[:, ::-1] if mirror else photo, side, FAINTEST)
         looks.append(found.mirrored(width) if mirror else found)
-    fused = fuse(looks)
+    fused = strongest(fuse(looks), DISTINCT)
     return fused.take(fused.scores >= UNSURE)
 
 

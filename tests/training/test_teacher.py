@@ -57,3 +57,18 @@ def test_the_mirror_image_is_turned_back_and_faint_ones_are_left_out() -> None:
     assert sides == [640, 640, 960, 960]
     np.testing.assert_allclose(labels.boxes, [BOX], rtol=1e-6)
     assert labels.scores.tolist() == pytest.approx([0.9])
+
+
+def test_a_face_that_every_look_sees_twice_has_one_label() -> None:
+    """CenterFace's peaks come with overlaps and all, and large faces have several."""
+    beside = (28.0, 30.0, 68.0, 80.0)
+
+    def look(shown: NDArray[np.uint8], side: int, threshold: float) -> Found:
+        found = seen(BOX, beside, (150.0, 10.0, 170.0, 30.0), scores=(0.9, 0.8, 0.7))
+        return found if shown[0, 0, 0] == 255 else found.mirrored(200)
+
+    photo = np.zeros((100, 200, 3), np.uint8)
+    photo[:, :100] = 255
+    labels = label(photo, look)
+    assert labels.scores.tolist() == pytest.approx([0.9, 0.7])
+    np.testing.assert_allclose(labels.boxes[0], BOX, rtol=1e-6)
