@@ -139,8 +139,14 @@ def run(model: bytes, images: NDArray[np.uint8]) -> Outputs:
 def find(graph: bytes, image: NDArray[np.uint8], side: int, threshold: float) -> Found:
     """The faces of an RGB photo, seen with its longest side at `side` pixels; overlaps and all."""
     shown = show(image, side, MULTIPLE_OF)
-    outputs = run(graph, shown.pixels[None])
-    return _peaks(outputs, 0, threshold).scaled(*shown.factors)
+    (found,) = find_all(graph, shown.pixels[None], threshold)
+    return found.scaled(*shown.factors)
+
+
+def find_all(graph: bytes, images: NDArray[np.uint8], threshold: float) -> list[Found]:
+    """The faces of each of RGB [N, H, W, 3] as they are, H and W multiples of `MULTIPLE_OF`."""
+    outputs = run(graph, images)
+    return [_peaks(outputs, index, threshold) for index in range(len(images))]
 
 
 def _peaks(outputs: Outputs, index: int, threshold: float) -> Found:

@@ -6,10 +6,13 @@ small faces and large ones. Landmarks: their mean distance in x and y, in sides 
 is summed over the cells and divided by the number of faces in the batch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
+
+Heat = Callable[[Any, Any], Any]
 
 BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 4.0
 
@@ -24,6 +27,19 @@ def heat_loss(wanted: Any, cells: Any) -> Any:
     hit = middle * (1 - score) ** 2 * face
     other = (1 - middle) * (1 - heat) ** 4 * score**2 * nothing
     return -ops.sum(counts * (hit + other)) / _faces(middle)
+
+
+def soft_heat_loss(wanted: Any, cells: Any) -> Any:
+    """The same where heat is how likely a face is, anything from 0 to 1.
+
+    Quality focal loss (Li et al. 2020, arXiv 2006.04388): the cross-entropy, times the square of
+    how far the score is off.
+    """
+    heat, counts, logits = wanted[..., 0], wanted[..., 1], cells[..., 0]
+    face, nothing = -ops.softplus(-logits), -ops.softplus(logits)
+    entropy = -(heat * face + (1 - heat) * nothing)
+    off = (heat - ops.sigmoid(logits)) ** 2
+    return ops.sum(counts * off * entropy) / ops.maximum(ops.sum(counts * heat), 1.0)
 
 
 def box_loss(wanted: Any, cells: Any) -> Any:
@@ -48,10 +64,10 @@ def landmark_loss(wanted: Any, cells: Any) -> Any:
     return _weighted(error, wanted)
 
 
-def detection_loss(wanted: Any, cells: Any) -> Any:
+def detection_loss(wanted: Any, cells: Any, heat: Heat = heat_loss) -> Any:
     """All of it."""
     return (
-        heat_loss(wanted, cells)
+        heat(wanted, cells)
         + BOX_WEIGHT * box_loss(wanted, cells)
         + LANDMARK_WEIGHT * landmark_loss(wanted, cells)
     )
@@ -60,8 +76,13 @@ def detection_loss(wanted: Any, cells: Any) -> Any:
 class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras has no types
     """`detection_loss` as Keras wants it: whole batches, not one number a picture."""
 
+    def __init__(self, heat: Heat = heat_loss) -> None:
+        super().__init__()
+        self.heat = heat
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return detection_loss(ops.cast(y_true, "float32"), ops.cast(y_pred, "float32"))
+        wanted, cells = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        return detection_loss(wanted, cells, self.heat)
 
 
 def _area(size: Any) -> Any:

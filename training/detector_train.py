@@ -19,7 +19,7 @@ import keras
 from training.config import TrainConfig, load_config
 from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
-from training.detection_loss import DetectionLoss, box_loss, heat_loss, landmark_loss
+from training.detection_loss import DetectionLoss, Heat, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
 from training.train import Checkpoint, build_optimizer, read_config
 
@@ -39,11 +39,17 @@ def build_network(config: TrainConfig, **arguments: Any) -> keras.Model:
     return network
 
 
-def compile_network(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:
+def compile_network(
+    network: keras.Model, config: TrainConfig, steps_per_epoch: int, heat: Heat = heat_loss
+) -> None:
     network.compile(
         build_optimizer(config, steps_per_epoch),
-        loss=DetectionLoss(),
-        metrics=[heat_loss, box_loss, landmark_loss],
+        loss=DetectionLoss(heat),
+        metrics=[
+            keras.metrics.MeanMetricWrapper(heat, name="heat_loss"),
+            box_loss,
+            landmark_loss,
+        ],
         # XLA takes longer to compile than the one epoch of a rehearsal.
         jit_compile="auto" if config.epochs > 1 else False,
     )
@@ -58,12 +64,14 @@ def train(config: TrainConfig, photos: PhotoSet, folder: Path) -> keras.Model:
     return fit(config, batches, judged, folder)
 
 
-def fit(config: TrainConfig, batches: Any, judged: Any, folder: Path) -> keras.Model:
-    """The same with any batches, and others to judge by after each epoch."""
+def fit(
+    config: TrainConfig, batches: Any, judged: Any, folder: Path, heat: Heat = heat_loss
+) -> keras.Model:
+    """The same with any batches, others to judge by after each epoch, and a loss of the heat."""
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     network = build_network(config)
-    compile_network(network, config, len(batches))
+    compile_network(network, config, len(batches), heat)
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))

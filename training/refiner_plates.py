@@ -1,10 +1,10 @@
 """Where the second look learns: squares around boxes in photos, cut out once and kept in memory.
 
 A plate is wider than what the network gets to see, so that every epoch can cut another crop from
-it, a little off, larger or smaller. Plates are of faces, of what the first look proposes, of any
-place, and of FER-2013's pictures in scenes. There the box is not the teacher's but where it would
-lie, in the middle of all, in the frame that the expression model was trained on: so what the second
-look learns of a box is what it is for.
+it, a little off, larger or smaller. Plates are of faces, of what the first look proposes in photos
+and in pictures of nothing, of any place, and of FER-2013's pictures in scenes. There the box is not
+the teacher's but where it would lie, in the middle of all, in the frame that the expression model
+was trained on: so what the second look learns of a box is what it is for.
 """
 
 import json
@@ -26,6 +26,7 @@ from training.photo_set import PhotoSet
 from training.photos import Pixels
 from training.scenes import SURROUNDINGS, place
 from training.teacher import GRAPH
+from training.textures import texture
 
 SIDE = 96  # pixels of a plate
 FACE = SIDE / 3  # of them the longer side of the box in its middle
@@ -34,6 +35,8 @@ FAINT = 0.15  # least score of its proposals
 FOREMOST, FOREMOST_OF_SCENE = 16, 3  # of a look, how many are learnt from
 FACES, ANYWHERE = 16, 2  # of a photo
 LARGE = 1 / 12  # of the photo's longest side: faces that few photos show, and that people send
+TEXTURE_SIZE = (480, 640)  # of pictures of nothing, one for every `PHOTOS_A_TEXTURE` photos
+PHOTOS_A_TEXTURE = 4
 SCENES, SCENE_SIDES = 3000, (110, 300)  # of FER-2013's pictures, and the pixels of their frames
 
 
@@ -54,6 +57,7 @@ class Plates:
     large: list[Plate]
     proposals: list[Plate]
     anywhere: list[Plate]
+    textures: list[Plate]
     scenes: list[Plate]
 
 
@@ -61,13 +65,17 @@ def cut_plates(
     proposer: bytes, photos: PhotoSet, rows: list[int], faces: NDArray[np.uint8]
 ) -> Plates:
     """Of those photos, and of some of FER-2013's pictures (N, 48, 48)."""
-    plates = Plates([], [], [], [], [])
+    plates = Plates([], [], [], [], [], [])
     for scene, found in _scenes(faces):
         plates.scenes.append(_plate(scene, found, np.ones(1, np.bool_), found.boxes[0]))
         # Parts of large faces, too: in photos such are rare.
         for box in _proposed(proposer, scene, FOREMOST_OF_SCENE):
             plates.proposals.append(_plate(scene, found, np.ones(1, np.bool_), box))
     random = np.random.default_rng(0)
+    for _ in range(0, len(rows), PHOTOS_A_TEXTURE):
+        nothing = texture(TEXTURE_SIZE, random)
+        for box in _proposed(proposer, nothing, FOREMOST_OF_SCENE):
+            plates.textures.append(_plate(nothing, Found.none(), np.zeros(0, np.bool_), box))
     for row in tqdm(rows, desc="cutting", unit=" photos", disable=None):
         photo, labelled = photos.store[row], photos.labelled[row]
         of = partial(_plate, photo, labelled.faces, labelled.sure)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from training.config import TrainConfig, load_config
 from training.dataset import Dataset, Split
+from training.detection_loss import soft_heat_loss
 from training.detector_graph import convert
 from training.detector_train import JUDGED, RUN, fit, load_detector, smoke
 from training.photo_set import PhotoSet, open_photo_set
@@ -47,6 +48,7 @@ def train(
         RefinerBatches(learnt, config, crops=crops),
         RefinerBatches(held_back, config, crops=min(crops, JUDGED_CROPS), frozen=True),
         run / FOLDER,
+        heat=soft_heat_loss,
     )
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.centerface import OUTPUTS
-from service.detector import FaceDetector
+from service.detector import FaceDetector, load_detector
 from service.errors import ModelError
 from service.faces import Framing, crop_face
-from service.session import DetectionConfig, ModelConfig, load_session
+from service.session import DetectionConfig, ModelConfig
 from tests.service import graphs
 from tests.service.fakes import FakeSession
 
@@ -369,15 +369,17 @@ def test_the_framing_is_the_models() -> None:
     assert seeing(maps()).framing is FRAMING
 
 
-# The released one
+# The released ones
 
+RELEASED = ("face-detector-1.1.0", "face-detector-2.0.0")
 FACE = (184.4, 62.8, 268.5, 174.5)  # of the photo, checked by eye
 EYES = ((206, 102), (247, 105))
 
 
-@pytest.fixture(scope="module")
-def detector(models_dir: Path) -> FaceDetector:
-    return FaceDetector(load_session(models_dir / "face-detector-1.1.0"))
+@pytest.fixture(scope="module", params=RELEASED)
+def detector(request: pytest.FixtureRequest, models_dir: Path) -> FaceDetector:
+    _, loaded = load_detector(models_dir / request.param)
+    return loaded
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from training.detection_loss import (
     detection_loss,
     heat_loss,
     landmark_loss,
+    soft_heat_loss,
 )
 from training.detection_targets import targets
 from training.found import Floats, Found
@@ -73,9 +74,27 @@ def test_what_is_to_be_ignored_costs_nothing() -> None:
     assert value(heat_loss(wanted, cells)) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("heat", [0.0, 0.3, 0.5, 1.0])
+def test_a_soft_heat_is_best_answered_by_that_score(heat: float) -> None:
+    wanted = np.zeros((1, 1, 17), np.float32)
+    wanted[..., :2] = heat, 1
+    scores = np.linspace(0.001, 0.999, 999, dtype=np.float32)
+    cells = np.zeros((1, 1, 15), np.float32)
+    costs = []
+    for score in scores:
+        cells[..., 0] = np.log(score / (1 - score))
+        costs.append(value(soft_heat_loss(wanted, cells)))
+    best = int(np.argmin(costs))
+    assert scores[best] == pytest.approx(heat, abs=0.002)
+    assert costs[best] == pytest.approx(0, abs=1e-5)
+    assert np.diff(costs[:best]).max(initial=-1) < 0 < np.diff(costs[best + 1 :]).min(initial=1)
+    assert value(soft_heat_loss(wanted * 0, cells)) == 0  # to be ignored
+
+
 def test_keras_gets_one_finite_number_whatever_the_cells_say() -> None:
     wild = np.random.default_rng(0).normal(0, 50, (1, WANTED.shape[1], 15)).astype(np.float32)
-    loss = DetectionLoss()(keras.ops.convert_to_tensor(WANTED), keras.ops.convert_to_tensor(wild))
-    assert np.isfinite(value(loss))
     nothing = targets(Found.none(), np.zeros(0, np.bool_), (64, 64))[None]
-    assert np.isfinite(value(DetectionLoss()(nothing, wild)))
+    for loss in (DetectionLoss(), DetectionLoss(soft_heat_loss)):
+        tensors = keras.ops.convert_to_tensor(WANTED), keras.ops.convert_to_tensor(wild)
+        assert np.isfinite(value(loss(*tensors)))
+        assert np.isfinite(value(loss(nothing, wild)))

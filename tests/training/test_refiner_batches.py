@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.training.conftest import PORTRAIT
 from tests.training.test_views import DOT, coloured
+from training.canvas import cut
 from training.config import TrainConfig
 from training.found import Floats, Found
-from training.refiner_batches import JITTER, RefinerBatches, crop, target
+from training.refiner_batches import JITTER, RefinerBatches, crop, soften, target
 from training.refiner_plates import FACE, Plate, Plates
 from training.refiner_plates import SIDE as PLATE_SIDE
 from training.systems.face_refiner import SIDE
+from training.teacher import GRAPH
 from training.views import View
 
 CONFIG = TrainConfig(
@@ -103,9 +107,24 @@ def test_without_a_face_there_is_none() -> None:
         assert wanted[:3].tolist() == [0, 1, 0]
 
 
+def test_the_teacher_has_half_a_say_and_all_of_it_where_there_is_no_label() -> None:
+    photo = np.asarray(Image.open(PORTRAIT).convert("RGB"))
+    portrait = cut(photo, np.array([180, 60, 270, 180], np.float32), SIDE).pixels
+    images = np.stack([portrait, portrait, portrait, np.zeros_like(portrait)])
+    wanted = np.zeros((4, 1, 17), np.float32)
+    wanted[:, 0, :2] = [(1, 1), (0, 1), (0, 0), (1, 1)]
+    face, denied, unknown, unseen = soften(wanted, images, GRAPH.read_bytes())[:, 0, 0]
+    assert 0.6 < unknown < 1
+    assert face == pytest.approx((1 + unknown) / 2)
+    assert denied == pytest.approx(unknown / 2)
+    assert unseen == 0.5
+    beside = np.roll(portrait, SIDE // 4, axis=1)  # a face, but not what the crop is about
+    assert soften(wanted[2:3], beside[None], GRAPH.read_bytes())[0, 0, :2].tolist() == [0, 1]
+
+
 def test_an_epoch_shows_every_kind_of_plate_and_the_next_other_crops() -> None:
     nothing = [plate()]
-    plates = Plates([FACE_PLATE], [FACE_PLATE], nothing, nothing, [FACE_PLATE])
+    plates = Plates([FACE_PLATE], [FACE_PLATE], nothing, nothing, nothing, [FACE_PLATE])
     batches = RefinerBatches(plates, CONFIG, crops=400)
     assert len(batches) == 50
     images, wanted = batches[0]
@@ -118,7 +137,7 @@ def test_an_epoch_shows_every_kind_of_plate_and_the_next_other_crops() -> None:
 
 
 def test_what_is_judged_by_stays_the_same_and_needs_no_scenes() -> None:
-    plates = Plates([FACE_PLATE], [], [plate()], [plate()], [])
+    plates = Plates([FACE_PLATE], [], [plate()], [plate()], [plate()], [])
     frozen = RefinerBatches(plates, CONFIG, crops=16, frozen=True)
     images, _ = frozen[0]
     frozen.on_epoch_end()

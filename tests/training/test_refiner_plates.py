@@ -62,6 +62,11 @@ def test_what_is_proposed_or_anywhere_is_cut_out_too(photos: PhotoSet, plates: P
         assert ((plate.found.boxes[:, 2:] > 0) & (plate.found.boxes[:, :2] < SIDE)).all()
 
 
+def test_pictures_of_nothing_hold_nothing(plates: Plates) -> None:
+    assert plates.textures
+    assert all(not len(plate.found.scores) for plate in plates.textures)
+
+
 def test_a_picture_in_a_scene_has_the_box_of_its_frame(plates: Plates) -> None:
     assert len(plates.scenes) == 3
     for plate in plates.scenes:

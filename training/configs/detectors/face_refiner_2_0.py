@@ -1,8 +1,7 @@
 """The second look of our own face detector, taught on what the first proposes.
 
 Command:  python -m training.detector refine --photos PHOTOS --data FER2013.npz
-Time:     an hour on two cores (85 s an epoch). The released run began with a seventh of the faces
-          large and no proposals in scenes, and had them for the last ten epochs.
+Time:     45 minutes on two cores (80 s an epoch)
 """
 
 from training.config import TrainConfig
@@ -10,7 +9,7 @@ from training.config import TrainConfig
 config = TrainConfig(
     system="face_refiner",
     architecture={"widths": (16, 32, 64, 96)},
-    epochs=36,
+    epochs=30,
     batch_size=64,
     optimizer="adam",
     learning_rate=2e-3,
