@@ -23,6 +23,7 @@ from training.release import write_json
 from training.teacher import GRAPH
 
 CALIBRATION_PHOTOS = 128
+CENTERFACE = "CenterFace at the same size"
 FALSE_PROPOSALS = 8.0  # a photo, of the first look: what the second look is asked to bear
 
 
@@ -41,7 +42,7 @@ def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
     teacher = partial(centerface.find, GRAPH.read_bytes(), side=SIDE, threshold=FAINTEST)
     finders: dict[str, Find] = {
         **{name: Cascade(graph, refiner, proposed_from).find for name, graph in proposers.items()},
-        "CenterFace at the same size": lambda photo: strongest(teacher(photo), cells.NMS_IOU),
+        CENTERFACE: lambda photo: strongest(teacher(photo), cells.NMS_IOU),
     }
     found = {name: figures(*judge(find, held)) for name, find in finders.items()}
     found["first look alone"] = {**figures(*alone), "proposed_from": proposed_from}

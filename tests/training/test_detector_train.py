@@ -20,7 +20,7 @@ from training import refiner_train
 from training.cascade import propose, refine
 from training.config import TrainConfig, load_config
 from training.detection_metrics import SIDE
-from training.detector_release import release
+from training.detector_release import gate, release
 from training.detector_train import CONFIG, build_network, load_detector, train
 from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32
@@ -166,9 +166,25 @@ def test_the_card_quotes_what_was_measured(released: Path) -> None:
 
 
 def test_the_figures_compare_with_centerface(released: Path) -> None:
-    held_back = json.loads((released / "metrics.json").read_text())["held_back"]
+    metrics = json.loads((released / "metrics.json").read_text())
+    held_back = metrics["held_back"]
     assert held_back["CenterFace at the same size"]["recall"] == 1
     assert held_back["fp32"]["faces"] == held_back["int8"]["faces"] == 2
+    assert metrics["gate"]["recall"] == 1
+    assert not metrics["gate"]["holds"]
+
+
+@pytest.mark.parametrize(
+    ("recall", "error", "holds"),
+    [(0.85, 0.06, True), (0.84, 0.06, False), (0.9, 0.07, False), (0.0, None, False)],
+)
+def test_the_gate_is_to_be_as_good_as_centerface(
+    recall: float, error: float | None, holds: bool
+) -> None:
+    centerface = {"recall": 0.85, "landmark_error": 0.06}
+    asked = gate({"recall": recall, "landmark_error": error}, centerface)
+    assert asked["holds"] == holds
+    assert {name: asked[name] for name in centerface} == centerface
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
