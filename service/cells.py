@@ -15,11 +15,16 @@ from service.session import DetectionConfig
 
 OUTPUTS = ["scores", "numbers"]
 
+# Where a second look judges, so many of the best cells count however faint: a face has several.
+FOREMOST = 64
+
 
 def decode(outputs: list[Floats], size: tuple[int, int], detection: DetectionConfig) -> Candidates:
     """The cells that are not too faint, in pixels of a canvas of `size`."""
     scores, numbers = (output[0] for output in outputs)
     which = np.flatnonzero(scores >= detection.faintest)
+    if detection.refinement is not None and len(which) < FOREMOST:
+        which = np.argsort(-scores, kind="stable")[:FOREMOST]
     middles, strides = _grid(size, detection.strides)
     middle, stride, said = middles[which], strides[which], numbers[which]
     center = middle + said[:, :2] * stride

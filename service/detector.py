@@ -149,11 +149,13 @@ class FaceDetector:
 
     def _refined(self, image: NDArray[np.uint8], proposed: Candidates) -> Candidates:
         """What the second look makes of the best of them, if this detector takes one."""
-        config = self._detection
-        if self._refiner is None or config.refinement is None:
+        config, refinement = self._detection, self._detection.refinement
+        if self._refiner is None or refinement is None:
             return proposed
-        best = strongest(proposed.boxes, proposed.scores, config.nms_iou)[: config.refinement.most]
-        found = self._refiner.refine(image, proposed.take(best))
+        best = strongest(proposed.boxes, proposed.scores, config.nms_iou)
+        count = int((proposed.scores[best] >= refinement.proposed_from).sum())
+        handed_on = best[: min(max(count, refinement.least), refinement.most)]
+        found = self._refiner.refine(image, proposed.take(handed_on))
         return found.take(found.scores >= config.lone_threshold)
 
 

@@ -59,6 +59,7 @@ class RefinementConfig(_Strict):
     """What the first of two looks hands on to the second, whose graph lies in `REFINER`."""
 
     proposed_from: Annotated[float, Field(gt=0, lt=1)]  # least score
+    least: PositiveInt  # so many of one look, however faint
     most: PositiveInt  # of one look
 
 
@@ -79,7 +80,7 @@ class DetectionConfig(_Strict):
 
     @property
     def faintest(self) -> float:
-        """Least score of the graph's that means anything."""
+        """Least score of the graph's that counts for itself."""
         return self.refinement.proposed_from if self.refinement else self.lone_threshold
 
     @property

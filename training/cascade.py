@@ -18,16 +18,21 @@ from training.systems.face_refiner import SIDE as CUT_SIDE
 
 OUTPUTS = ["scores", "numbers"]
 MULTIPLE_OF = 16
-MOST = 64  # proposals of a photo
+LEAST, MOST = 4, 64  # proposals of a photo: however faint, and however many there are
+FOREMOST = 64  # cells that may become those
 FAINTEST = 0.001  # least score that is looked at; a network that has learnt nothing gives .01
 
 
-def propose(graph: bytes, photo: Pixels, side: int, threshold: float) -> Found:
-    """What may be faces in an RGB photo seen at that size, in its pixels, best first."""
+def propose(graph: bytes, photo: Pixels, side: int, threshold: float, foremost: int = 0) -> Found:
+    """What may be faces in an RGB photo seen at that size, in its pixels, best first.
+
+    At the threshold and above, but of at least the `foremost` cells.
+    """
     shown = show(photo, side, MULTIPLE_OF)
     scores, numbers = load_graph(graph).run(OUTPUTS, {"image": shown.pixels[None]})
     size = shown.pixels.shape[:2]
-    return cells.faces(scores[0], numbers[0], size, threshold).scaled(*shown.factors)
+    found = cells.faces(scores[0], numbers[0], size, threshold, foremost)
+    return found.scaled(*shown.factors)
 
 
 def refine(graph: bytes, photo: Pixels, boxes: Floats, threshold: float = FAINTEST) -> Found:
@@ -64,5 +69,7 @@ class Cascade(NamedTuple):
 
     def find(self, photo: Pixels, *, threshold: float = FAINTEST) -> Found:
         """The faces of an RGB photo, best first."""
-        proposed = propose(self.proposer, photo, SIDE, self.proposed_from).take(slice(MOST))
-        return refine(self.refiner, photo, proposed.boxes, threshold)
+        proposed = propose(self.proposer, photo, SIDE, self.proposed_from, FOREMOST)
+        count = int((proposed.scores >= self.proposed_from).sum())
+        handed_on = proposed.boxes[: min(max(count, LEAST), MOST)]
+        return refine(self.refiner, photo, handed_on, threshold)

@@ -23,13 +23,22 @@ def grid(height: int, width: int) -> tuple[Floats, Floats]:
     return np.concatenate(middles).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def faces(scores: Floats, numbers: Floats, size: tuple[int, int], threshold: float) -> Found:
+def faces(
+    scores: Floats,
+    numbers: Floats,
+    size: tuple[int, int],
+    threshold: float,
+    foremost: int = 0,
+) -> Found:
     """The faces in a picture of `size` (height, width), in its pixels, best first.
 
-    `scores` (K,) are 0..1, `numbers` (K, 14) what else a cell says.
+    `scores` (K,) are 0..1, `numbers` (K, 14) what else a cell says. So many of the `foremost` cells
+    count even if they are below the threshold.
     """
     middles, strides = grid(*size)
     which = np.flatnonzero(scores >= threshold)
+    if len(which) < foremost:
+        which = np.argsort(-scores, kind="stable")[:foremost]
     middle, stride, said = middles[which], strides[which, None], numbers[which]
     center, extent = middle + said[:, :2] * stride, np.exp(said[:, 2:4]) * stride
     boxes = np.concatenate([center - extent / 2, center + extent / 2], axis=1)

@@ -21,7 +21,7 @@ SIDE = 320  # pixels of the longest side at which detectors look
 SMALLEST = 16.0  # pixels of the longer side of a box, at that size
 SAME = 0.5  # least intersection over union
 FALSE_A_PHOTO = 0.05
-FALSE_ALONE = 0.1  # where a photo has no surer face
+FALSE_ALONE = 0.1  # of the photos that have no surer face
 BINS = (16, 24, 32, 64, 320)
 
 
@@ -29,12 +29,15 @@ BINS = (16, 24, 32, 64, 320)
 class Judgement:
     """Of every face that had to be found the score of its finding, 0 if there is none, the mean
     error of its landmarks in sides of the box, and the box's side; and all false findings' scores.
+    Of every photo the surest finding's score, 0 if there is none, and whether that is false.
     """
 
     scores: Floats
     errors: Floats
     sides: Floats
     false: Floats
+    surest: Floats
+    surest_false: NDArray[np.bool_]
 
 
 def judge(find: Find, photos: Iterable[tuple[Pixels, LabelledPhoto]]) -> tuple[Judgement, int]:
@@ -47,7 +50,9 @@ def judge(find: Find, photos: Iterable[tuple[Pixels, LabelledPhoto]]) -> tuple[J
     return Judgement(*together), len(judged)
 
 
-def _match(found: Found, labelled: LabelledPhoto) -> tuple[Floats, Floats, Floats, Floats]:
+def _match(
+    found: Found, labelled: LabelledPhoto
+) -> tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
     scale = SIDE / max(labelled.height, labelled.width)
     truth = labelled.faces
     overlaps = iou(found.boxes, truth.boxes)
@@ -63,11 +68,14 @@ def _match(found: Found, labelled: LabelledPhoto) -> tuple[Floats, Floats, Float
         elif not (_shared(found.boxes[number], truth.boxes[~labelled.sure]) >= SAME).any():
             false.append(found.scores[number])
     wanted = labelled.sure & (truth.sides * scale >= SMALLEST)
+    surest = found.scores.max(initial=0)
     return (
         scores[wanted],
         errors[wanted],
         truth.sides[wanted] * scale,
         np.array(false, np.float32),
+        np.array([surest], np.float32),
+        np.array([bool(false) and false[0] == surest], np.bool_),
     )
 
 
@@ -85,8 +93,18 @@ def _shared(box: Floats, others: Floats) -> Floats:
 
 def threshold(judged: Judgement, photos: int, false_a_photo: float = FALSE_A_PHOTO) -> float:
     """The lowest score from which on at most so many findings a photo are false."""
-    allowed = int(false_a_photo * photos)
-    falsest = np.sort(judged.false)[::-1]
+    return _above(judged.false, int(false_a_photo * photos))
+
+
+def lone_threshold(judged: Judgement, sure: float) -> float:
+    """The same for the surest finding of a photo in which none reaches `sure`."""
+    unsure = judged.surest < sure
+    return _above(judged.surest[unsure & judged.surest_false], int(FALSE_ALONE * unsure.sum()))
+
+
+def _above(false: Floats, allowed: int) -> float:
+    """The least score that so many of the false ones have at most."""
+    falsest = np.sort(false)[::-1]
     least = float(falsest[allowed]) if len(falsest) > allowed else 0.0
     return float(np.nextafter(np.float32(least), np.float32(1)))
 
@@ -99,7 +117,7 @@ def figures(judged: Judgement, photos: int) -> dict[str, Any]:
         "photos": photos,
         "faces": len(hit),
         "threshold": round(least, 4),
-        "lone_threshold": round(threshold(judged, photos, FALSE_ALONE), 4),
+        "lone_threshold": round(lone_threshold(judged, least), 4),
         "recall": _share(hit),
         "recall_by_side": {
             f"{low}-{high}": _share(hit[(low <= judged.sides) & (judged.sides < high)])

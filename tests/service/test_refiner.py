@@ -132,12 +132,12 @@ def test_a_model_that_judges_no_squares_is_refused(changes: dict[str, Any]) -> N
 # The two looks together
 
 
-def detection(most: int = 8) -> DetectionConfig:
-    refinement = RefinementConfig(proposed_from=0.2, most=most)
+def detection(least: int = 1, most: int = 8) -> DetectionConfig:
+    refinement = RefinementConfig(proposed_from=0.2, least=least, most=most)
     return DETECTION.model_copy(update={"refinement": refinement})
 
 
-def looking_twice(judge: Judge, most: int = 8) -> FaceDetector:
+def looking_twice(judge: Judge, least: int = 1, most: int = 8) -> FaceDetector:
     """One whose first look proposes three faces of 8 px: surely, less so, and hardly."""
 
     def propose(batch: Pixels) -> list[NDArray[np.float32]]:
@@ -147,7 +147,7 @@ def looking_twice(judge: Judge, most: int = 8) -> FaceDetector:
             scores[0, [0, 20, 40]] = 0.9, 0.3, 0.19
         return [scores, numbers]
 
-    first = config(detection=detection(most), input={"size": None, "multiple_of": 16})
+    first = config(detection=detection(least, most), input={"size": None, "multiple_of": 16})
     return FaceDetector(FakeSession(first, propose), judge.refiner)
 
 
@@ -163,6 +163,12 @@ def test_what_the_second_look_does_not_see_is_no_face() -> None:
     judge = Judge(score=0.39)
     assert looking_twice(judge).detect(BLANK, min_face_size=1) == []
     assert judge.shown
+
+
+def test_a_few_proposals_are_looked_at_however_faint_they_are() -> None:
+    judge = Judge()
+    assert len(looking_twice(judge, least=3).detect(BLANK, min_face_size=1)) == 3
+    assert len(judge.shown) == 3
 
 
 def test_only_the_best_proposals_are_looked_at() -> None:

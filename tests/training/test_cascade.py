@@ -9,7 +9,7 @@ from service.candidates import Candidates
 from service.refiner import FaceRefiner
 from tests.service.fakes import FakeSession
 from tests.service.test_refiner import config
-from training.cascade import Cascade, propose, refine
+from training.cascade import LEAST, Cascade, propose, refine
 from training.centerface import load_graph
 from training.detection_metrics import SIDE
 from training.detector_graph import convert
@@ -68,7 +68,7 @@ def test_proposals_are_judged_where_they_lie(proposer: bytes, refiner: bytes) ->
 def test_what_is_too_faint_is_none(proposer: bytes, refiner: bytes) -> None:
     """Networks that have learnt nothing give every place .01."""
     assert len(propose(proposer, PHOTO, SIDE, 0.02).scores) == 0
-    assert len(Cascade(proposer, refiner, 0.02).find(PHOTO).scores) == 0
+    assert 0 < len(Cascade(proposer, refiner, 0.02).find(PHOTO).scores) <= LEAST
     assert len(Cascade(proposer, refiner, 0.001).find(PHOTO).scores) > 0
     assert len(refine(refiner, PHOTO, BOXES, 0.02).scores) == 0
     assert len(refine(refiner, PHOTO, BOXES[:0], 0.0).scores) == 0

@@ -3,7 +3,8 @@ import pytest
 
 from service import cells as served
 from service.faces import Framing
-from service.session import DetectionConfig
+from service.session import DetectionConfig, RefinementConfig
+from training.cascade import FOREMOST
 from training.cells import NMS_IOU, faces, grid
 from training.detection_targets import targets
 from training.found import Found, strongest
@@ -44,7 +45,17 @@ def test_what_cells_should_say_is_the_face(box: tuple[float, ...]) -> None:
     np.testing.assert_allclose(found.landmarks, face.landmarks, atol=1e-3)
 
 
-def test_the_service_reads_cells_alike() -> None:
+@pytest.mark.parametrize(
+    ("refinement", "threshold", "foremost"),
+    [
+        (None, 0.6, 0),
+        (RefinementConfig(proposed_from=0.3, least=4, most=8), 0.3, FOREMOST),
+        (RefinementConfig(proposed_from=0.9, least=4, most=8), 0.9, FOREMOST),  # fewer than those
+    ],
+)
+def test_the_service_reads_cells_alike(
+    refinement: RefinementConfig | None, threshold: float, foremost: int
+) -> None:
     random = np.random.default_rng(1)
     count = len(grid(*SIZE)[0])
     scores = random.uniform(0, 1, count).astype(np.float32)
@@ -59,8 +70,11 @@ def test_the_service_reads_cells_alike() -> None:
         lone_threshold=0.6,
         nms_iou=NMS_IOU,
         framing=Framing(center=(0.5, 0.5), size=(0.8, 0.9)),
+        refinement=refinement,
     )
     read = served.decode([scores[None], numbers[None]], SIZE, detection)
     kept = strongest(Found(*read), NMS_IOU)
-    for ours, theirs in zip(faces(scores, numbers, SIZE, 0.6), kept, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
+    assert len(read.scores) >= max(foremost, int((scores >= threshold).sum()))
+    ours = faces(scores, numbers, SIZE, threshold, foremost)
+    for one, other in zip(ours, kept, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)

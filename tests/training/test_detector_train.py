@@ -202,7 +202,7 @@ def test_the_service_finds_over_http_what_training_finds(
     config["detection"] |= {
         "score_threshold": LEAST,
         "lone_threshold": LEAST,
-        "refinement": {"proposed_from": faintest, "most": 64},
+        "refinement": {"proposed_from": faintest, "least": 1, "most": 64},
     }
     (folder / "config.json").write_text(json.dumps(config))
     expression = Settings().expression_model
