@@ -399,7 +399,7 @@ def test_one_face_is_found_where_it_is(detector: FaceDetector, portrait: Image.I
     (face,) = detector.detect(np.asarray(portrait))
     assert face.score > 0.8
     # Each detector has its own idea of how much forehead and how many ears are the face.
-    assert iou(face.box, FACE) > 0.85
+    assert iou(face.box, FACE) > 0.8
     right_eye, left_eye, nose, mouth_right, mouth_left = face.landmarks
     np.testing.assert_allclose([right_eye, left_eye], EYES, atol=4)
     assert right_eye[1] < nose[1] < mouth_right[1]
@@ -433,8 +433,8 @@ def test_each_of_several_faces_is_found_once(detector: FaceDetector, portrait: I
     scene.paste(head, (40, 60))
     scene.paste(head.resize((320, 380)), (500, 80))
     large, small = detector.detect(np.asarray(scene))
-    assert iou(large.box, (569, 146, 737, 369)) > 0.7
-    assert iou(small.box, (74, 93, 159, 204)) > 0.7
+    assert iou(large.box, (569, 146, 737, 369)) > 0.65
+    assert iou(small.box, (74, 93, 159, 204)) > 0.65
 
 
 @pytest.mark.parametrize("cut", [(215, 0, 512, 512), (0, 100, 512, 512), (0, 0, 240, 512)])
