@@ -29,6 +29,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         # An epoch keeps its length, so that runs with and without oversampling cost the same.
         chances = targets["logits"] @ weights
         self.chances = chances / chances.sum() if config.oversampling else None
+        self._drawn: tuple[int, NDArray[np.int64]] | None = None  # an epoch and its order
 
     def __len__(self) -> int:
         return len(self.images) // self.config.batch_size
@@ -38,20 +39,28 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
 
     def __getitem__(self, step: int) -> tuple[Any, ...]:
         size = self.config.batch_size
-        rows = self._order()[step * size : (step + 1) * size]
+        rows = self._order(self.epoch)[step * size : (step + 1) * size]
         images = self.images[rows]
         targets = {head: values[rows] for head, values in self.targets.items()}
         if self.config.mixup:
             images, targets = self._mix(images, targets, step)
         if self.class_weights is None:
             return images, targets
-        return images, targets, {"logits": targets["logits"] @ self.class_weights}
+        plain = np.ones(size, np.float32)  # other heads know no classes, and weigh all the same
+        weights = dict.fromkeys(targets, plain) | {"logits": targets["logits"] @ self.class_weights}
+        return images, targets, weights
 
-    def _order(self) -> NDArray[np.int64]:
-        random = np.random.default_rng((self.config.seed, self.epoch))
-        if self.chances is None:
-            return random.permutation(len(self.images))
-        return random.choice(len(self.images), len(self.images), p=self.chances)
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if self._drawn is None or self._drawn[0] != epoch:
+            random = np.random.default_rng((self.config.seed, epoch))
+            count = len(self.images)
+            order = (
+                random.permutation(count)
+                if self.chances is None
+                else random.choice(count, count, p=self.chances)
+            )
+            self._drawn = epoch, order
+        return self._drawn[1]
 
     def _mix(
         self, images: NDArray[np.uint8], targets: Targets, step: int

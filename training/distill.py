@@ -1,9 +1,12 @@
 """Learning from teachers: what a student loses for answering otherwise than they do.
 
 Knowledge distillation (Hinton et al. 2015, arXiv 1503.02531): besides the labels, the student is
-told the mean softened answer of trained networks. It has to hold on the very view that the student
+told the softened answers of trained networks. It has to hold on the very view that the student
 sees (Beyer et al. 2021, arXiv 2106.05237), mixed up and augmented, so the teachers run inside the
 training step, and cached answers would not do.
+
+Each view is shown to one teacher, in turn. The loss is linear in what the teachers say, so over the
+epochs the student learns their mean answer, and many teachers cost no more time than one.
 
 A face shows the same in a mirror, but a network does not say quite the same of it, and the mean of
 the two is right more often. So teachers look at each view or, as often, at its mirror image: that
@@ -21,8 +24,9 @@ from keras import ops
 class Distillation(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
     """The student's logits [N, K], as they are; in training, they add to the network's loss.
 
-    The loss is weight * temperature^2 * KL(teachers || student), both softened by the temperature.
+    The loss is weight * temperature^2 * KL(teacher || student), both softened by the temperature.
     Its square keeps the gradient's size when the temperature changes (Hinton et al., section 2).
+    Of K teachers, number i is asked about the views i, i + K, i + 2K and so on of a batch.
     """
 
     def __init__(
@@ -39,15 +43,20 @@ class Distillation(keras.layers.Layer):  # type: ignore[misc]  # keras has no ty
         if training:
             chance = keras.random.uniform((ops.shape(view)[0], 1, 1, 1), seed=self.seed_generator)
             shown = ops.where(chance < 0.5, view, ops.flip(view, axis=2))
-            answers = [
-                ops.softmax(teacher(shown, training=False)["logits"] / self.temperature)
-                for teacher in self.teachers
-            ]
-            wanted = ops.stop_gradient(sum(answers) / len(answers))
             found = ops.log_softmax(logits / self.temperature)
-            divergence = ops.sum(wanted * (ops.log(ops.maximum(wanted, 1e-7)) - found), axis=-1)
-            self.add_loss(self.weight * self.temperature**2 * ops.mean(divergence))
+            turns = range(len(self.teachers))
+            parts = [
+                self._divergence(found[i :: len(turns)], shown[i :: len(turns)], i) for i in turns
+            ]
+            divergence = sum(parts) / ops.cast(ops.shape(view)[0], "float32")
+            self.add_loss(self.weight * self.temperature**2 * divergence)
         return logits
+
+    def _divergence(self, found: Any, shown: Any, teacher: int) -> Any:
+        """The sum of KL(teacher || student) over the views that this teacher is asked about."""
+        answer = self.teachers[teacher](shown, training=False)["logits"]
+        wanted = ops.stop_gradient(ops.softmax(answer / self.temperature))
+        return ops.sum(wanted * (ops.log(ops.maximum(wanted, 1e-7)) - found))
 
 
 def distil(

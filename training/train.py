@@ -8,6 +8,7 @@ A config that cleans the data reads what `training.audit` found in it: --finding
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -73,13 +74,19 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
-    """After each epoch, writes weights, optimiser and log: a kill loses one epoch at most."""
+    """Writes weights, optimiser and log: a kill loses one epoch, or the last half minute.
+
+    On a GPU an epoch takes a second or two, and writing after each would take as long again.
+    """
+
+    PERIOD = 30.0  # seconds from one writing to the next, where epochs are shorter
 
     def __init__(self, folder: Path, seed: int, curves: Curves = CLASSIFICATION) -> None:
         super().__init__()
         self.seed, self.curves = seed, curves
         self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
         self.history: list[dict[str, Any]] = []
+        self.written = -math.inf  # when; the first epoch is written whatever it took
 
     def restore(self, model: keras.Model) -> int:
         """Load the last checkpoint, if there is one; returns the number of epochs it has behind."""
@@ -105,6 +112,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has n
         seconds = round(time.monotonic() - self.started, 1)
         spent = {"learning_rate": rate, "seconds": seconds, "device": device()}
         self.history.append({"epoch": epoch + 1, **spent, **figures})
+        last = epoch + 1 == self.params["epochs"]
+        if last or time.monotonic() - self.written >= self.PERIOD:
+            self._write()
+            self.written = time.monotonic()
+
+    def _write(self) -> None:
         # The log is renamed last: it says which epoch the weights belong to.
         new = self.weights.with_name("new.weights.h5")
         self.model.save_weights(new)

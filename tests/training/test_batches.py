@@ -50,6 +50,7 @@ def test_class_weights_make_every_class_count_the_same(training: Dataset) -> Non
     sums = wanted["logits"].T @ weights["logits"]
     np.testing.assert_allclose(sums, sums[0], rtol=1e-5)
     assert weights["logits"].mean() == pytest.approx(1)
+    assert set(weights["ferplus"]) == {1}  # FER+'s head has no such classes
 
 
 def test_mixup_mixes_pixels_and_targets_in_the_same_proportion(training: Dataset) -> None:

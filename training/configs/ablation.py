@@ -10,4 +10,4 @@ from dataclasses import replace
 
 from training.configs.expression_1_0 import config as release
 
-config = replace(release, architecture={"widths": (32, 64, 128), "depths": (1, 1, 1)}, epochs=10)
+config = replace(release, architecture={"widths": (32, 64, 128), "depths": (1, 1, 1)}, epochs=40)

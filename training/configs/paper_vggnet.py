@@ -18,7 +18,7 @@ from training.config import Augmentation, TrainConfig
 
 config = TrainConfig(
     system="vggnet",
-    epochs=300,
+    epochs=100,
     batch_size=64,
     optimizer="sgd",
     learning_rate=0.01,

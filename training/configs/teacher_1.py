@@ -1,6 +1,4 @@
-"""The first of two teachers: 946 million MACs, as wide as ResNet-18 at 24x24, 12x12, 6x6 pixels.
-
-For a machine with a GPU; nobody has run it yet, so there is no time or score to expect.
+"""The first of three teachers: 946 million MACs, as wide as ResNet-18 at 24x24, 12x12, 6x6 pixels.
 
 Command:  python -m training.train training/configs/teacher_1.py --data FER2013.npz
 """
@@ -10,12 +8,13 @@ from training.config import Augmentation, TrainConfig
 config = TrainConfig(
     system="mien",
     architecture={"widths": (128, 256, 512), "depths": (2, 2, 2), "dropout": 0.3},
-    epochs=120,
+    epochs=80,
     batch_size=128,
     optimizer="sgd",
     learning_rate=0.1,
     warmup_epochs=3.0,
-    weight_decay=5e-4,
+    # Decoupled from the gradient, so momentum does not multiply it: an L2 penalty of 5e-4.
+    weight_decay=5e-3,
     label_smoothing=0.1,
     mixup=0.4,
     ferplus_weight=0.5,
