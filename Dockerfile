@@ -18,7 +18,7 @@ COPY service service
 RUN /build/env/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
     && /build/env/bin/pip --python /opt/mien/bin/python install --no-cache-dir --no-deps dist/*.whl
 
-COPY models/expression-1.0.0 /opt/mien/models/expression-1.0.0
+COPY models/expression-2.0.0 /opt/mien/models/expression-2.0.0
 COPY models/face-detector-1.1.0 /opt/mien/models/face-detector-1.1.0
 COPY deploy/healthcheck.py /opt/mien/healthcheck.py
 # Whoever runs it may read them, whatever the umask of who checked the repository out.

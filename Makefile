@@ -3,8 +3,8 @@
 PYTHON ?= python3
 DATA ?= fer2013.zip
 FERPLUS ?= fer2013new.csv
-CONFIG ?= expression_1_0
-RELEASE ?= models/expression-1.0.0
+CONFIG ?= expression_2_0
+RELEASE ?= models/expression-2.0.0
 BIN := .venv-dev/bin
 
 .PHONY: serve test test-browser test-deploy check sbom train bench clean

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         description="Directory that holds the model directories.",
     )
     expression_model: DirectoryName = Field(
-        default="expression-1.0.0",
+        default="expression-2.0.0",
         description="Name of the expression model's directory.",
     )
     precision: Literal["auto", "fp32", "int8"] = Field(

@@ -1,6 +1,7 @@
 """What each part of the recipe gives: `python -m training.ablation --data FER2013.npz --out DIR`.
 
-Runs the finished ablations (training/configs/ablation*.py) over PublicTest and writes the table
+Runs the finished ablations (training/configs/ablation*.py), and the release's network with and
+without its teachers, over PublicTest and writes the table
 into a release's metrics.json and card. PrivateTest stays untouched: these runs are for choosing.
 """
 
@@ -21,6 +22,7 @@ from training.release import amend
 from training.systems import count_macs
 from training.train import load_network
 
+TAUGHT, ALONE = "expression_2_0", "expression_2_0_alone"  # the same run with and without teachers
 REFERENCE = "ablation"
 CHANGES = {
     "without FER+'s votes": "ablation_ferplus",
@@ -41,28 +43,33 @@ class AblationError(ValueError):
 def measure_ablation(runs: Path, dataset: Dataset) -> dict[str, Any]:
     """{"split", "macs", "epochs", "accuracy", "balanced_accuracy", "changes": by what differs}.
 
+    "taught", by the same names, is the run with teachers, and its only change the one without them.
     `p` is McNemar's exact test against the reference, on the same images. Raises AblationError.
     """
     public = dataset.split(Split.PUBLIC_TEST)
-    network, epochs = _finished(runs / REFERENCE)
-    reference = _predict(network, public)
-    changes = {}
-    for change, name in CHANGES.items():
-        changed, _ = _finished(runs / name)
-        predicted = _predict(changed, public)
-        right, right_before = predicted == public.labels, reference == public.labels
-        gained, lost = (right & ~right_before).sum(), (right_before & ~right).sum()
-        changes[change] = {
-            **_figures(predicted, public.labels),
-            "p": float(f"{mcnemar(int(gained), int(lost)):.3g}"),
-        }
     return {
         "split": "PublicTest",
-        "macs": count_macs(network),
-        "epochs": epochs,
-        **_figures(reference, public.labels),
-        "changes": changes,
+        **_compare(runs, REFERENCE, CHANGES, public),
+        "taught": _compare(runs, TAUGHT, {"without teachers": ALONE}, public),
     }
+
+
+def _compare(
+    runs: Path, reference: str, changes: dict[str, str], images: Dataset
+) -> dict[str, Any]:
+    network, epochs = _finished(runs / reference)
+    predicted = _predict(network, images)
+    right_before = predicted == images.labels
+    whole = {"macs": count_macs(network), "epochs": epochs, **_figures(predicted, images.labels)}
+    rows = {}
+    for change, name in changes.items():
+        changed, _ = _finished(runs / name)
+        predicted = _predict(changed, images)
+        right = predicted == images.labels
+        gained, lost = (right & ~right_before).sum(), (right_before & ~right).sum()
+        p = float(f"{mcnemar(int(gained), int(lost)):.3g}")
+        rows[change] = {**_figures(predicted, images.labels), "p": p}
+    return {**whole, "changes": rows}
 
 
 def _finished(run: Path) -> tuple[keras.Model, int]:

@@ -142,6 +142,17 @@ def _robustness(figures: dict[str, Any]) -> str:
 
 
 def _ablation(figures: dict[str, Any]) -> str:
+    recipe = (
+        f"On {figures['split']}, each change alone, for a network of {figures['macs'] / 1e6:.1f} "
+        f"million multiply-accumulates trained for {figures['epochs']} epochs without teachers; p "
+        "is McNemar's exact test against the recipe. One run each.\n\n"
+    )
+    taught = figures["taught"]
+    teachers = f"\n\nAnd for a network of the release's shape and {taught['epochs']} epochs:\n\n"
+    return recipe + _changes(figures) + teachers + _changes(taught)
+
+
+def _changes(figures: dict[str, Any]) -> str:
     reference = figures["accuracy"]
     rows = [
         [
@@ -154,12 +165,7 @@ def _ablation(figures: dict[str, Any]) -> str:
         for change, row in figures["changes"].items()
     ]
     whole = ["the recipe", _percent(reference), "", _percent(figures["balanced_accuracy"]), ""]
-    return (
-        f"On {figures['split']}, each change alone, for a network of {figures['macs'] / 1e6:.1f} "
-        f"million multiply-accumulates trained for {figures['epochs']} epochs unless said "
-        "otherwise; p is McNemar's exact test against the recipe. One run each.\n\n"
-        + _table(["", "accuracy", "points", "balanced", "p"], [whole, *rows])
-    )
+    return _table(["", "accuracy", "points", "balanced", "p"], [whole, *rows])
 
 
 def _percent(share: float) -> str:

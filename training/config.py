@@ -50,8 +50,7 @@ class TrainConfig:
     cleaning: Literal["none", "drop", "relabel"] = "none"  # of what training.audit found
     ferplus_weight: float = 0.0  # weight of the second head's loss; 0 leaves the head out
     weight_average: float = 0.0  # momentum of the average that is judged in the end; 0 is off
-    start: str = ""  # a released model of the same shape, whose weights training begins with
-    teachers: tuple[str, ...] = ()  # finished runs or released models: their mean answer is learnt
+    teachers: tuple[str, ...] = ()  # finished runs: their mean answer is learnt
     teacher_weight: float = 0.0  # against the labels' 1 - teacher_weight
     teacher_temperature: float = 1.0  # softens both answers before they are compared
     seed: int = 0

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     parser.add_argument("--folds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=Path("runs/audit_folds"))
-    parser.add_argument("--smoke", action="store_true", help="one epoch of 2 %% of the images")
+    parser.add_argument("--smoke", action="store_true", help="one epoch of 1 %% of the images")
     arguments = parser.parse_args()
     config, dataset = load_config(arguments.config), Dataset.load(arguments.data)
     folder: Path = arguments.out

@@ -3,7 +3,8 @@
 Reads top to bottom: config, data, network, optimiser, loop. The run's folder (runs/<config>/ unless
 --out names another) holds the checkpoint, the log and the curves; the same command goes on from the
 last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
-A config that cleans the data reads what `training.audit` found in it: --findings.
+Teachers, which a config names as runs/<their config>, are trained before it. A config that cleans
+the data reads what `training.audit` found in it: --findings.
 """
 
 import argparse
@@ -28,7 +29,6 @@ from training.config import Augmentation, TrainConfig, load_config
 from training.curves import CLASSIFICATION, Curves, plot_curves
 from training.dataset import Dataset, Split
 from training.distill import distil
-from training.released import is_released, load_released
 from training.systems import build_system, count_macs
 
 
@@ -154,7 +154,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     batches = Batches(training.images, targets(training, config), config)
     model = network = build_trainable(config)
     if config.teachers:
-        teachers = load_teachers(config, dataset)
+        teachers = load_teachers(config)
         model = distil(network, teachers, config.teacher_weight, config.teacher_temperature)
     losses: dict[str, Any] = {
         "logits": keras.losses.CategoricalCrossentropy(
@@ -178,8 +178,6 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
     checkpoint = Checkpoint(folder, config.seed)
     done = batches.epoch = checkpoint.restore(model)
-    if config.start and not done:
-        load_released(network.layers[-1], Path(config.start), dataset)
     print(
         f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "
         f"{network.count_params() / 1e6:.2f} million parameters, "
@@ -231,20 +229,18 @@ def read_config(folder: Path) -> TrainConfig:
     return TrainConfig(**{**written, "augmentation": augmentation, "teachers": teachers})
 
 
-def load_teachers(config: TrainConfig, dataset: Dataset) -> list[keras.Model]:
-    """The networks that a config names as teachers: of runs, or released ones of its own kind.
+def load_teachers(config: TrainConfig) -> list[keras.Model]:
+    """The networks of the finished runs that a config names as teachers.
 
     Each is built in a scope of its own: on PyTorch, Keras knows variables by their paths, and
     would not reset the gradients of those that have a teacher's.
     """
     teachers = []
     for number, folder in enumerate(map(Path, config.teachers)):
-        with keras.name_scope(f"teacher_{number}"):
-            if is_released(folder):
-                teachers.append(build_system(config))
-                load_released(teachers[-1], folder, dataset)
-            else:  # the system of a run is the last layer of what it trained
-                teachers.append(restore_network(folder).layers[-1])
+        with keras.name_scope(
+            f"teacher_{number}"
+        ):  # the system is the last layer of what a run trained
+            teachers.append(restore_network(folder).layers[-1])
     return teachers
 
 
@@ -262,15 +258,13 @@ def restore_network(folder: Path) -> keras.Model:
 
 
 def smoke(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Dataset]:
-    """The same run on 2 % of the images for one epoch: shows that every part works.
+    """The same run on 1 % of the images for one epoch: shows that every part works.
 
-    It learns from its teachers' smoke runs, which have to come first, or from released ones.
+    It learns from its teachers' smoke runs, and in float32, which is fast everywhere.
     """
-    teachers = tuple(
-        folder if is_released(Path(folder)) else f"{folder}-smoke" for folder in config.teachers
-    )
-    short = replace(config, epochs=1, warmup_epochs=0.0, teachers=teachers)
-    return short, dataset.take(np.arange(0, len(dataset), 50))
+    teachers = tuple(f"{folder}-smoke" for folder in config.teachers)
+    short = replace(config, epochs=1, warmup_epochs=0.0, teachers=teachers, precision="float32")
+    return short, dataset.take(np.arange(0, len(dataset), 100))
 
 
 def main() -> None:
@@ -278,7 +272,7 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="a file of training/configs/")
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<config>)")
-    parser.add_argument("--smoke", action="store_true", help="one epoch of 2 %% of the images")
+    parser.add_argument("--smoke", action="store_true", help="one epoch of 1 %% of the images")
     parser.add_argument(
         "--findings",
         type=Path,
@@ -290,11 +284,13 @@ def main() -> None:
     folder = arguments.out or Path("runs") / arguments.config.stem
     if config.cleaning != "none":
         dataset = clean(dataset, read_findings(arguments.findings), config.cleaning)
-    if arguments.smoke:
-        config, dataset = smoke(config, dataset)
-        folder = folder.with_name(folder.name + "-smoke")
-    run = solve if config.optimizer == "liblinear" else train
-    run(config, dataset, folder)
+    runs = [(arguments.config.with_name(f"{Path(t).name}.py"), Path(t)) for t in config.teachers]
+    for file, run in [*runs, (arguments.config, folder)]:
+        config, images = load_config(file), dataset
+        if arguments.smoke:
+            config, images = smoke(config, dataset)
+            run = run.with_name(run.name + "-smoke")
+        (solve if config.optimizer == "liblinear" else train)(config, images, run)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from training.ablation import CHANGES, REFERENCE, AblationError, main, measure_ablation
+from training.ablation import (
+    ALONE,
+    CHANGES,
+    REFERENCE,
+    TAUGHT,
+    AblationError,
+    main,
+    measure_ablation,
+)
 from training.config import load_config
 from training.dataset import Dataset
 from training.release import write_json
@@ -18,7 +26,7 @@ CONFIGS = Path("training/configs")
 @pytest.fixture
 def runs(run: Path, tmp_path: Path) -> Path:
     """Every ablation's folder, all of them the same finished run."""
-    for name in (REFERENCE, *CHANGES.values()):
+    for name in (REFERENCE, *CHANGES.values(), TAUGHT, ALONE):
         shutil.copytree(run, tmp_path / name)
     return tmp_path
 
@@ -31,6 +39,14 @@ def test_each_ablation_changes_one_thing() -> None:
         assert len(fields) == 1, f"{name}: {fields}"
 
 
+def test_the_run_without_teachers_changes_nothing_else() -> None:
+    taught, alone = (vars(load_config(CONFIGS / f"{name}.py")) for name in (TAUGHT, ALONE))
+    assert {key for key, value in taught.items() if value != alone[key]} == {
+        "teachers",
+        "teacher_weight",
+    }
+
+
 def test_every_ablation_config_is_in_the_table() -> None:
     written = {path.stem for path in CONFIGS.glob("ablation*.py")}
     assert written == {REFERENCE, *CHANGES.values()}
@@ -40,7 +56,8 @@ def test_equal_networks_differ_by_nothing(runs: Path, dataset: Dataset) -> None:
     figures = measure_ablation(runs, dataset)
     assert 0 < figures["accuracy"] <= 1
     assert list(figures["changes"]) == list(CHANGES)
-    for row in figures["changes"].values():
+    assert list(figures["taught"]["changes"]) == ["without teachers"]
+    for row in (*figures["changes"].values(), *figures["taught"]["changes"].values()):
         assert row["accuracy"] == figures["accuracy"]
         assert row["balanced_accuracy"] == figures["balanced_accuracy"]
         assert row["p"] == 1.0

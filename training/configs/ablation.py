@@ -1,9 +1,11 @@
 """What the ablations are compared with: expression_1_0.py's recipe on a smaller network.
 
-A quarter of the size and a sixth of the epochs, so that nine of them take an hour on two cores:
-they tell what a part of the recipe gives there, and no more.
+A quarter of the size and two thirds of the epochs: nine of them tell what a part of the recipe
+gives there, and no more.
 
 Command:  python -m training.train training/configs/ablation.py --data FER2013.npz
+Time:     1 to 4 minutes on an H200 that several runs share (KERAS_BACKEND=jax)
+Score:    64.4 % on PublicTest
 """
 
 from dataclasses import replace

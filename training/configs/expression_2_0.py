@@ -1,9 +1,11 @@
 """The released network: 147 million MACs that learnt three teachers' mean answer, with patience.
 
-The teachers' runs, runs/teacher_1 to 3, come first. The student sees what they saw, and long: Beyer
-et al. 2021 (arXiv 2106.05237) find that this is what distillation needs.
+The student sees what its teachers saw, and long: Beyer et al. 2021 (arXiv 2106.05237) find that
+this is what distillation needs.
 
 Command:  python -m training.train training/configs/expression_2_0.py --data FER2013.npz
+Time:     6.5 minutes on an H200 that seven runs share, after its teachers (KERAS_BACKEND=jax)
+Score:    70.9 % on PublicTest
 """
 
 from dataclasses import replace

@@ -1,6 +1,8 @@
 """The first of three teachers: 946 million MACs, as wide as ResNet-18 at 24x24, 12x12, 6x6 pixels.
 
 Command:  python -m training.train training/configs/teacher_1.py --data FER2013.npz
+Time:     3.6 minutes on an H200 that the three of them share (KERAS_BACKEND=jax)
+Score:    70.9 % on PublicTest
 """
 
 from training.config import Augmentation, TrainConfig
