@@ -76,12 +76,14 @@ class FaceDetector:
 
         `min_face_size` is the least longer side of a box, in pixels. With `rotate`, an image in
         which the surest face does not stand upright, or none is sure, is looked at in the three
-        other orientations too, and the one with the surest face counts. Raises `InferenceFailed`.
+        other orientations too, and the one with the surest face counts; in those, a face that is
+        alone has to be as sure as any. Raises `InferenceFailed`.
         """
         found, turns = self._look(image, min_face_size), 0
         if rotate and not self._upright(found):
             looks = [found]
-            looks += [self._look(np.rot90(image, n), min_face_size) for n in range(1, 4)]
+            turned = (self._look(np.rot90(image, n), min_face_size) for n in range(1, 4))
+            looks += [self._sure(look) for look in turned]
             turns = int(np.argmax([look.scores.max(initial=0) for look in looks]))
             found = looks[turns]
             for n in reversed(range(turns)):
@@ -156,6 +158,11 @@ class FaceDetector:
         count = int((proposed.scores[best] >= refinement.proposed_from).sum())
         handed_on = best[: min(max(count, refinement.least), refinement.most)]
         found = self._refiner.refine(image, proposed.take(handed_on))
+        # A proposal may lie beside its face. Seen where the face is, it is judged better: few pass
+        # the first judgement, so this costs little.
+        may_be = found.take(found.scores >= refinement.again_from)
+        may_be = may_be.take(strongest(may_be.boxes, may_be.scores, config.nms_iou))
+        found = self._refiner.refine(image, may_be)
         return found.take(found.scores >= config.lone_threshold)
 
 

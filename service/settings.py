@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         description="What the models compute with; auto is int8 where the CPU is made for it.",
     )
     detector_model: DirectoryName = Field(
-        default="face-detector-1.1.0",
+        default="face-detector-2.0.0",
         description="Name of the face detector's directory.",
     )
     max_body_bytes: int = Field(

@@ -1,7 +1,8 @@
 """Our face detector's two looks at a photo, as the service takes them.
 
 The first proposes what may be a face, in all of the photo at a small size; the second judges each
-proposal at a size of its own, cut from the photo as it is.
+proposal at a size of its own, cut from the photo as it is, and what may be one it judges once more,
+where it found it to be.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ OUTPUTS = ["scores", "numbers"]
 MULTIPLE_OF = 16
 LEAST, MOST = 4, 64  # proposals of a photo: however faint, and however many there are
 FOREMOST = 64  # cells that may become those
+AGAIN_FROM = 0.1  # least score of what is judged once more
 FAINTEST = 0.001  # least score that is looked at; a network that has learnt nothing gives .01
 
 
@@ -72,4 +74,5 @@ class Cascade(NamedTuple):
         proposed = propose(self.proposer, photo, SIDE, self.proposed_from, FOREMOST)
         count = int((proposed.scores >= self.proposed_from).sum())
         handed_on = proposed.boxes[: min(max(count, LEAST), MOST)]
-        return refine(self.refiner, photo, handed_on, threshold)
+        may_be = refine(self.refiner, photo, handed_on, AGAIN_FROM)
+        return refine(self.refiner, photo, may_be.boxes, threshold)

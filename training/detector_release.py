@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from training.cascade import LEAST, MOST, MULTIPLE_OF, Cascade
+from training.cascade import AGAIN_FROM, LEAST, MOST, MULTIPLE_OF, Cascade
 from training.cells import NMS_IOU
 from training.centerface import load_graph
 from training.centerface_release import DETECTION, UPRIGHT, load_photo
@@ -151,7 +151,12 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
         "lone_threshold": min(lone, sure),
         "nms_iou": NMS_IOU,
         "framing": {**{name: framing[name] for name in ("center", "size")}, "upright": UPRIGHT},
-        "refinement": {"proposed_from": proposed_from, "least": LEAST, "most": MOST},
+        "refinement": {
+            "proposed_from": proposed_from,
+            "least": LEAST,
+            "most": MOST,
+            "again_from": AGAIN_FROM,
+        },
     }
     _write_configs(out, detection, f"runs/{run.name}")
     write_card(out)
@@ -262,6 +267,7 @@ def write_card(out: Path) -> None:
         proposed_from=detection["refinement"]["proposed_from"],
         least=detection["refinement"]["least"],
         most=detection["refinement"]["most"],
+        again_from=detection["refinement"]["again_from"],
         cut=CUT_SIDE,
         parameters=f"{first['parameters']:,}",
         macs=f"{first['macs'] / 1e6:.0f}",

@@ -133,7 +133,7 @@ def test_a_model_that_judges_no_squares_is_refused(changes: dict[str, Any]) -> N
 
 
 def detection(least: int = 1, most: int = 8) -> DetectionConfig:
-    refinement = RefinementConfig(proposed_from=0.2, least=least, most=most)
+    refinement = RefinementConfig(proposed_from=0.2, least=least, most=most, again_from=0.1)
     return DETECTION.model_copy(update={"refinement": refinement})
 
 
@@ -168,13 +168,13 @@ def test_what_the_second_look_does_not_see_is_no_face() -> None:
 def test_a_few_proposals_are_looked_at_however_faint_they_are() -> None:
     judge = Judge()
     assert len(looking_twice(judge, least=3).detect(BLANK, min_face_size=1)) == 3
-    assert len(judge.shown) == 3
+    assert len(judge.shown) == 3 + 3
 
 
 def test_only_the_best_proposals_are_looked_at() -> None:
     judge = Judge()
     assert len(looking_twice(judge, most=1).detect(BLANK, min_face_size=1)) == 1
-    assert len(judge.shown) == 1
+    assert len(judge.shown) == 1 + 1
 
 
 def test_proposals_that_turn_out_to_be_one_face_are_one() -> None:
@@ -191,7 +191,7 @@ def test_proposals_that_turn_out_to_be_one_face_are_one() -> None:
     judge = Judge(size=(0.9, 0.9))
     detector = FaceDetector(FakeSession(first, beside), judge.refiner)
     assert len(detector.detect(BLANK, min_face_size=1)) == 1
-    assert len(judge.shown) == 2
+    assert len(judge.shown) == 2 + 1
 
 
 def test_a_detector_that_looks_twice_needs_both() -> None:
@@ -199,3 +199,17 @@ def test_a_detector_that_looks_twice_needs_both() -> None:
         FaceDetector(FakeSession(config(detection=detection()), lambda _: []))
     with pytest.raises(ModelError, match="and only there"):
         FaceDetector(FakeSession(config(detection=DETECTION), lambda _: []), Judge().refiner)
+
+
+def test_what_may_be_a_face_is_judged_again_where_it_was_found() -> None:
+    still, moving = Judge(), Judge(middle=(0.25, 0))  # to the right by a quarter of the cut
+    (there,) = looking_twice(still, most=1).detect(BLANK, min_face_size=1)
+    (moved,) = looking_twice(moving, most=1).detect(BLANK, min_face_size=1)
+    assert moved.box[0] - there.box[0] == pytest.approx(2 * 0.25 * 16)
+    assert len(moving.shown) == 2
+
+
+def test_what_is_no_face_is_not_judged_again() -> None:
+    judge = Judge(score=0.05)
+    assert looking_twice(judge).detect(BLANK, min_face_size=1) == []
+    assert len(judge.shown) == 2 + 1  # the two proposals, and the best one of the coarse look

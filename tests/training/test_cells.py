@@ -49,8 +49,12 @@ def test_what_cells_should_say_is_the_face(box: tuple[float, ...]) -> None:
     ("refinement", "threshold", "foremost"),
     [
         (None, 0.6, 0),
-        (RefinementConfig(proposed_from=0.3, least=4, most=8), 0.3, FOREMOST),
-        (RefinementConfig(proposed_from=0.9, least=4, most=8), 0.9, FOREMOST),  # fewer than those
+        (RefinementConfig(proposed_from=0.3, least=4, most=8, again_from=0.1), 0.3, FOREMOST),
+        (
+            RefinementConfig(proposed_from=0.9, least=4, most=8, again_from=0.1),
+            0.9,
+            FOREMOST,
+        ),  # fewer than those
     ],
 )
 def test_the_service_reads_cells_alike(
