@@ -21,7 +21,7 @@ SIDE = 320  # pixels of the longest side at which detectors look
 SMALLEST = 16.0  # pixels of the longer side of a box, at that size
 SAME = 0.5  # least intersection over union
 FALSE_A_PHOTO = 0.05
-FALSE_ALONE = 0.02  # of the photos that have no surer face
+FALSE_ALONE = 0.03  # of the photos that have no surer face
 BINS = (16, 24, 32, 64, 320)
 
 
