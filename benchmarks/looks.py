@@ -100,7 +100,7 @@ def main() -> None:
     models, detector, _ = load_models()
     training = Dataset.load(arguments.data).split(Split.TRAINING).images
     images = training[np.random.default_rng(3).permutation(len(training))[: arguments.count]]
-    counting = Counting(detector._session)
+    counting = Counting(detector._session, detector._refiner)
     result = {
         "models": models,
         **{f"{low} to {high} px": measure(images, (low, high), counting) for low, high in SIDES},

@@ -160,9 +160,9 @@ class FaceDetector:
         found = self._refiner.refine(image, proposed.take(handed_on))
         # A proposal may lie beside its face. Seen where the face is, it is judged better: few pass
         # the first judgement, so this costs little.
-        may_be = found.take(found.scores >= refinement.again_from)
-        may_be = may_be.take(strongest(may_be.boxes, may_be.scores, config.nms_iou))
-        found = self._refiner.refine(image, may_be)
+        best = strongest(found.boxes, found.scores, config.nms_iou)
+        count = int((found.scores[best] >= refinement.again_from).sum())
+        found = self._refiner.refine(image, found.take(best[: max(count, 1)]))
         return found.take(found.scores >= config.lone_threshold)
 
 

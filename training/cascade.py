@@ -21,7 +21,7 @@ OUTPUTS = ["scores", "numbers"]
 MULTIPLE_OF = 16
 LEAST, MOST = 4, 64  # proposals of a photo: however faint, and however many there are
 FOREMOST = 64  # cells that may become those
-AGAIN_FROM = 0.1  # least score of what is judged once more
+AGAIN_FROM = 0.1  # least score of what is judged once more; the best is, whatever it has
 FAINTEST = 0.001  # least score that is looked at; a network that has learnt nothing gives .01
 
 
@@ -74,5 +74,6 @@ class Cascade(NamedTuple):
         proposed = propose(self.proposer, photo, SIDE, self.proposed_from, FOREMOST)
         count = int((proposed.scores >= self.proposed_from).sum())
         handed_on = proposed.boxes[: min(max(count, LEAST), MOST)]
-        may_be = refine(self.refiner, photo, handed_on, AGAIN_FROM)
-        return refine(self.refiner, photo, may_be.boxes, threshold)
+        may_be = refine(self.refiner, photo, handed_on)
+        count = int((may_be.scores >= AGAIN_FROM).sum())
+        return refine(self.refiner, photo, may_be.boxes[: max(count, 1)], threshold)

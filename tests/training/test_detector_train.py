@@ -73,7 +73,7 @@ def test_every_config_says_its_command_and_keeps_to_the_budget(path: Path) -> No
     config, text = load_config(path), path.read_text()
     if config.system == "face_refiner":
         assert "python -m training.detector refine --photos" in text
-        assert 1e6 < count_macs(build_network(config)) <= 12e6
+        assert 1e6 < count_macs(build_network(config)) <= 20e6
     else:
         assert "python -m training.detector train --photos" in text
         assert 20e6 < count_macs(build_network(config, height=240, width=320)) <= 60e6
