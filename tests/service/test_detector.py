@@ -434,7 +434,7 @@ def test_each_of_several_faces_is_found_once(detector: FaceDetector, portrait: I
     scene.paste(head.resize((320, 380)), (500, 80))
     large, small = detector.detect(np.asarray(scene))
     assert iou(large.box, (569, 146, 737, 369)) > 0.55
-    assert iou(small.box, (74, 93, 159, 204)) > 0.65
+    assert iou(small.box, (74, 93, 159, 204)) > 0.55
 
 
 @pytest.mark.parametrize("cut", [(215, 0, 512, 512), (0, 100, 512, 512), (0, 0, 240, 512)])
