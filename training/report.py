@@ -156,6 +156,7 @@ def rehearse(dataset: Dataset, runs: Path) -> Dataset:
             warmup_epochs=0.0,
             batch_size=16,  # steps enough for batch normalisation's means,
             learning_rate=min(config.learning_rate, 0.01),  # which small batches need
+            precision="float32",  # fast everywhere
         )
         if name not in systems:
             # The network was rehearsed already; what is new is how it is fed, to any network.
