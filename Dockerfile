@@ -19,7 +19,6 @@ RUN /build/env/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --whe
     && /build/env/bin/pip --python /opt/mien/bin/python install --no-cache-dir --no-deps dist/*.whl
 
 COPY models/expression-2.0.0 /opt/mien/models/expression-2.0.0
-COPY models/face-detector-1.1.0 /opt/mien/models/face-detector-1.1.0
 COPY models/face-detector-2.0.0 /opt/mien/models/face-detector-2.0.0
 COPY deploy/healthcheck.py /opt/mien/healthcheck.py
 # Whoever runs it may read them, whatever the umask of who checked the repository out.
