@@ -61,9 +61,8 @@ class RefinementConfig(_Strict):
     proposed_from: Annotated[float, Field(gt=0, lt=1)]  # least score
     least: PositiveInt  # so many of one look, however faint
     most: PositiveInt  # of one look
-    again_from: Annotated[
-        float, Field(gt=0, lt=1)
-    ]  # least score of what is judged once more; the best is
+    # Least score of what is judged once more; the best always is.
+    again_from: Annotated[float, Field(gt=0, lt=1)]
 
 
 class DetectionConfig(_Strict):

@@ -237,9 +237,8 @@ def load_teachers(config: TrainConfig) -> list[keras.Model]:
     """
     teachers = []
     for number, folder in enumerate(map(Path, config.teachers)):
-        with keras.name_scope(
-            f"teacher_{number}"
-        ):  # the system is the last layer of what a run trained
+        with keras.name_scope(f"teacher_{number}"):
+            # The system is the last layer of what a run trained.
             teachers.append(restore_network(folder).layers[-1])
     return teachers
 
@@ -284,8 +283,11 @@ def main() -> None:
     folder = arguments.out or Path("runs") / arguments.config.stem
     if config.cleaning != "none":
         dataset = clean(dataset, read_findings(arguments.findings), config.cleaning)
-    runs = [(arguments.config.with_name(f"{Path(t).name}.py"), Path(t)) for t in config.teachers]
-    for file, run in [*runs, (arguments.config, folder)]:
+    teachers = [
+        (arguments.config.with_name(f"{Path(teacher).name}.py"), Path(teacher))
+        for teacher in config.teachers
+    ]
+    for file, run in [*teachers, (arguments.config, folder)]:
         config, images = load_config(file), dataset
         if arguments.smoke:
             config, images = smoke(config, dataset)
