@@ -76,15 +76,15 @@ class FaceDetector:
 
         `min_face_size` is the least longer side of a box, in pixels. With `rotate`, an image in
         which the surest face does not stand upright, or none is sure, is looked at in the three
-        other orientations too, and the one with the surest face counts; in those, a face that is
-        alone has to be as sure as any. Raises `InferenceFailed`.
+        other orientations too, and the one with the surest face counts. What is no face looks like
+        one more often when it is turned, so a face there has to be surer. Raises `InferenceFailed`.
         """
         found, turns = self._look(image, min_face_size), 0
         if rotate and not self._upright(found):
-            looks = [found]
-            turned = (self._look(np.rot90(image, n), min_face_size) for n in range(1, 4))
-            looks += [self._sure(look) for look in turned]
-            turns = int(np.argmax([look.scores.max(initial=0) for look in looks]))
+            looks = [found, *(self._look(np.rot90(image, n), min_face_size) for n in range(1, 4))]
+            surest = np.array([look.scores.max(initial=0) for look in looks])
+            surest[1:] *= surest[1:] >= self._detection.turned_threshold
+            turns = int(surest.argmax())
             found = looks[turns]
             for n in reversed(range(turns)):
                 found = found.turned_back(np.rot90(image, n).shape[1])

@@ -76,6 +76,7 @@ class DetectionConfig(_Strict):
     coarse_side: PositiveInt  # the same for photos in which nothing was found
     score_threshold: Annotated[float, Field(gt=0, lt=1)]
     lone_threshold: Annotated[float, Field(gt=0, lt=1)]  # for the only face of a photo
+    turned_threshold: Annotated[float, Field(gt=0, lt=1)]  # for the surest face of a turned photo
     nms_iou: Annotated[float, Field(gt=0, lt=1)]
     framing: Framing
     refinement: RefinementConfig | None = None  # where one look is all

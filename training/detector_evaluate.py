@@ -12,7 +12,14 @@ from typing import Any
 
 from training import cells, centerface
 from training.cascade import FAINTEST, Cascade, propose
-from training.detection_metrics import SIDE, figures, judge, threshold
+from training.detection_metrics import (
+    SIDE,
+    figures,
+    judge,
+    threshold,
+    turned,
+    turned_threshold,
+)
 from training.detector_graph import write_graph, write_graphs
 from training.detector_train import RUN, load_detector
 from training.found import Find, strongest
@@ -44,7 +51,13 @@ def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
         **{name: Cascade(graph, refiner, proposed_from).find for name, graph in proposers.items()},
         CENTERFACE: lambda photo: strongest(teacher(photo), cells.NMS_IOU),
     }
-    found = {name: figures(*judge(find, held)) for name, find in finders.items()}
+    found = {
+        name: {
+            **figures(*judge(find, held)),
+            "turned_threshold": round(turned_threshold(*judge(find, turned(held))), 4),
+        }
+        for name, find in finders.items()
+    }
     found["first look alone"] = {**figures(*alone), "proposed_from": proposed_from}
     write_json(folder / "metrics.json", found)
     return found

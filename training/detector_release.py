@@ -117,9 +117,9 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
         (out / INT8).unlink(missing_ok=True)
     # One number for both precisions: the higher has no more false faces with either.
     used = [measured[name] for name in ("fp32", "int8")[: 1 + fits]]
-    sure, lone = (
+    sure, lone, turned = (
         min(max(round(max(each[name] for each in used), 3), 0.001), 0.99)
-        for name in ("threshold", "lone_threshold")
+        for name in ("threshold", "lone_threshold", "turned_threshold")
     )
     proposed_from = measured["first look alone"]["proposed_from"]
     graphs = [(out / part / FP32).read_bytes() for part in ("", REFINER)]
@@ -149,6 +149,7 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
         "stride": STRIDES,
         "score_threshold": sure,
         "lone_threshold": min(lone, sure),
+        "turned_threshold": max(turned, sure),
         "nms_iou": NMS_IOU,
         "framing": {**{name: framing[name] for name in ("center", "size")}, "upright": UPRIGHT},
         "refinement": {
@@ -258,7 +259,8 @@ def write_card(out: Path) -> None:
     )
     card = CARD.substitute(
         {key: config[key] for key in ("name", "version", "command", "commit", "opset")},
-        **{key: detection[key] for key in ("score_threshold", "lone_threshold", "nms_iou")},
+        **{key: detection[key] for key in ("score_threshold", "lone_threshold")},
+        **{key: detection[key] for key in ("turned_threshold", "nms_iou")},
         **{key: detection[key] for key in ("input_side", "fine_side", "coarse_side")},
         multiple_of=config["input"]["multiple_of"],
         upright=f"{detection['framing']['upright']:g}",

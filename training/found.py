@@ -38,6 +38,15 @@ class Found(NamedTuple):
         landmarks[..., 0] = width - landmarks[..., 0]
         return type(self)(boxes, landmarks, self.scores)
 
+    def turned(self, width: float) -> Self:
+        """As they lie in a photo of that width after `np.rot90` turned it once."""
+        x_min, y_min, x_max, y_max = self.boxes.T
+        return type(self)(
+            np.stack([y_min, width - x_max, y_max, width - x_min], axis=1),
+            np.stack([self.landmarks[..., 1], width - self.landmarks[..., 0]], axis=-1),
+            self.scores,
+        )
+
     @property
     def sides(self) -> Floats:
         """The longer side of each box: (K,)."""

@@ -17,6 +17,7 @@ DETECTION = DetectionConfig(
     coarse_side=32,
     score_threshold=0.5,
     lone_threshold=0.4,
+    turned_threshold=0.7,
     nms_iou=0.4,
     framing=Framing(center=(0.5, 0.52), size=(0.8, 0.95)),
 )

@@ -32,6 +32,7 @@ DETECTION = DetectionConfig(
     coarse_side=32,
     score_threshold=0.5,
     lone_threshold=0.4,
+    turned_threshold=0.7,
     nms_iou=0.3,
     framing=FRAMING,
 )
@@ -354,6 +355,32 @@ def test_of_several_unsure_ones_only_the_surest_counts() -> None:
     found = put_face(put_face(maps(), (3, 3), score=0.45), (10, 10), score=0.42)
     (face,) = seeing(found).detect(BLANK, min_face_size=1)
     assert face.score == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(
+    ("scores", "turns"),
+    [
+        ((0.45, 0.0, 0.69, 0.0), 0),  # sure enough for an upright photo, not for a turned one
+        ((0.45, 0.0, 0.71, 0.0), 2),
+        ((0.0, 0.72, 0.71, 0.75), 3),
+        ((0.0, 0.69, 0.0, 0.6), None),
+        ((0.6, 0.9, 0.9, 0.9), 0),  # who stands upright is not turned
+    ],
+)
+def test_in_a_turned_photo_a_face_has_to_be_surer(
+    scores: tuple[float, ...], turns: int | None
+) -> None:
+    marked = np.zeros((64, 64, 3), np.uint8)
+    marked[:32, :32] = 255
+
+    def eye(batch: Pixels) -> Maps:
+        (canvas,) = batch
+        turned = next(n for n in range(4) if np.rot90(canvas, -n)[8, 8, 0] > 128)
+        return put_face(maps(*canvas.shape[:2]), (4, 4), (20, 20), scores[turned])
+
+    faces = seeing(eye).detect(marked, min_face_size=1, rotate=True)
+    assert [face.turns for face in faces] == ([] if turns is None else [turns])
+    assert [face.score for face in faces] == pytest.approx([scores[face.turns] for face in faces])
 
 
 # What it is made of

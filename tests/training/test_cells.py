@@ -72,6 +72,7 @@ def test_the_service_reads_cells_alike(
         coarse_side=64,
         score_threshold=0.7,
         lone_threshold=0.6,
+        turned_threshold=0.7,
         nms_iou=NMS_IOU,
         framing=Framing(center=(0.5, 0.5), size=(0.8, 0.9)),
         refinement=refinement,

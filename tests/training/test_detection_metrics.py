@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.detection_metrics import figures, judge, lone_threshold, threshold
+from training.detection_metrics import (
+    figures,
+    judge,
+    lone_threshold,
+    threshold,
+    turned,
+    turned_threshold,
+)
 from training.found import Found
 from training.photo_labels import LabelledPhoto
 
@@ -72,6 +79,31 @@ def test_alone_a_false_one_may_be_in_three_of_a_hundred_photos_without_a_surer_f
     judged, _ = judge(lambda _: next(answers), [(PIXELS, TRUTH)] * 90)
     least = lone_threshold(judged, 0.5)
     assert [0.01 * number >= least for number in range(47, 50)] == [False, False, True]
+
+
+def test_a_photo_is_turned_with_its_labels() -> None:
+    """Each box stays around what it was around, and its points stay where they were in it."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (30, 40, 3), np.uint8)
+    upright = LabelledPhoto("p.jpg", 30, 40, found((4, 6, 20, 1)), np.ones(1, np.bool_))
+    around = pixels[6:26, 4:24]
+    looks = list(turned([(pixels, upright)]))
+    assert [(each.height, each.width) for _, each in looks] == [(40, 30), (30, 40), (40, 30)]
+    for turns, (shown, of) in enumerate(looks, 1):
+        assert shown.shape == (of.height, of.width, 3)
+        left, top, right, bottom = of.faces.boxes[0].astype(int)
+        np.testing.assert_array_equal(shown[top:bottom, left:right], np.rot90(around, turns))
+        x, y = of.faces.landmarks[0, 0] - of.faces.boxes[0, :2]
+        expected = {1: (6, 16), 2: (16, 14), 3: (14, 4)}[turns]  # of (4, 6) in 20
+        assert (x, y) == pytest.approx(expected)
+
+
+def test_three_looks_at_turned_photos_see_no_more_false_faces_than_one() -> None:
+    answers = iter([found((250, 20, 20, 0.01 * number)) for number in range(60)])
+    judged, looks = judge(lambda _: next(answers), turned([(PIXELS, TRUTH)] * 20))
+    assert looks == 60
+    least = turned_threshold(judged, looks)
+    assert (judged.false >= least).sum() == 1  # .05 a photo
 
 
 def test_landmarks_are_measured_in_sides_of_the_box() -> None:

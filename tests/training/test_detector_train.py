@@ -151,6 +151,7 @@ def test_the_directory_describes_itself(released: Path) -> None:
     detection = config["detection"]
     assert detection["stride"] == [8, 16]
     assert 0 < detection["lone_threshold"] <= detection["score_threshold"] < 1
+    assert detection["score_threshold"] <= detection["turned_threshold"] < 1
 
 
 def test_the_card_quotes_what_was_measured(released: Path) -> None:
