@@ -18,6 +18,10 @@ class Candidates(NamedTuple):
     def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         return type(self)(self.boxes[which], self.landmarks[which], self.scores[which])
 
+    def joined(self, others: Self) -> Self:
+        """These and after them the others."""
+        return type(self)(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
+
     def scaled(self, factors: Floats) -> Self:
         """With x and y multiplied by `factors` (2,)."""
         return type(self)(self.boxes * np.tile(factors, 2), self.landmarks * factors, self.scores)
@@ -43,7 +47,7 @@ def strongest(boxes: Floats, scores: Floats, limit: float) -> NDArray[np.intp]:
     Kept is what overlaps no better kept one by more than `limit` (intersection over union).
     """
     order = np.argsort(-scores, kind="stable")
-    overlapping = _iou(boxes[order]) > limit
+    overlapping = iou(boxes[order][:, None], boxes[order]) > limit
     kept = np.ones(len(order), np.bool_)
     for rank in range(len(order)):
         if kept[rank]:
@@ -51,11 +55,14 @@ def strongest(boxes: Floats, scores: Floats, limit: float) -> NDArray[np.intp]:
     return order[kept]
 
 
-def _iou(boxes: Floats) -> Floats:
-    """Intersection over union of each box with each: (K, K)."""
-    low = np.maximum(boxes[:, None, :2], boxes[:, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    overlaps: Floats = shared / (areas[:, None] + areas - shared)
+def iou(first: Floats, second: Floats) -> Floats:
+    """Intersection over union of boxes (..., 4) with others, which broadcast to them: (...)."""
+    # Edge by edge: numpy is slow along an axis of two.
+    left, top, right, bottom = (first[..., edge] for edge in range(4))
+    x_min, y_min, x_max, y_max = (second[..., edge] for edge in range(4))
+    width = np.minimum(right, x_max) - np.maximum(left, x_min)
+    height = np.minimum(bottom, y_max) - np.maximum(top, y_min)
+    shared = width.clip(0) * height.clip(0)
+    areas = (right - left) * (bottom - top) + (x_max - x_min) * (y_max - y_min)
+    overlaps: Floats = shared / (areas - shared)
     return overlaps

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service import cells, centerface
-from service.candidates import Candidates, Floats, strongest
+from service.candidates import Candidates, Floats, iou, strongest
 from service.errors import ModelError
 from service.faces import Face, Framing
 from service.refiner import FaceRefiner
@@ -156,13 +156,20 @@ class FaceDetector:
             return proposed
         best = strongest(proposed.boxes, proposed.scores, config.nms_iou)
         count = int((proposed.scores[best] >= refinement.proposed_from).sum())
-        handed_on = best[: min(max(count, refinement.least), refinement.most)]
-        found = self._refiner.refine(image, proposed.take(handed_on))
-        # A proposal may lie beside its face. Seen where the face is, it is judged better: few pass
-        # the first judgement, so this costs little.
+        if proposed.scores.max(initial=0) < refinement.sure_from:
+            count = max(count, refinement.least)
+        proposed = proposed.take(best[: min(count, refinement.most)])
+        found = self._refiner.refine(image, proposed)
         best = strongest(found.boxes, found.scores, config.nms_iou)
         count = int((found.scores[best] >= refinement.again_from).sum())
-        found = self._refiner.refine(image, found.take(best[: max(count, 1)]))
+        best = best[: max(count, 1)]
+        # A proposal may lie beside its face. Seen where the face is, it is judged better: few pass
+        # the first judgement and lie elsewhere, so this costs little.
+        settled = (found.scores[best] >= refinement.sure_from) & (
+            iou(found.boxes[best], proposed.boxes[best]) >= refinement.settled_iou
+        )
+        again = self._refiner.refine(image, found.take(best[~settled]))
+        found = found.take(best[settled]).joined(again)
         return found.take(found.scores >= config.lone_threshold)
 
 

@@ -59,10 +59,13 @@ class RefinementConfig(_Strict):
     """What the first of two looks hands on to the second, whose graph lies in `REFINER`."""
 
     proposed_from: Annotated[float, Field(gt=0, lt=1)]  # least score
-    least: PositiveInt  # so many of one look, however faint
+    sure_from: Annotated[float, Field(gt=0, lt=1)]  # score of either look that leaves no doubt
+    least: PositiveInt  # so many of a look that is sure of none, however faint
     most: PositiveInt  # of one look
-    # Least score of what is judged once more; the best always is.
+    # Least score of what is judged once more. The best always is, and not what is sure and overlaps
+    # its proposal by `settled_iou`: that was judged where it is.
     again_from: Annotated[float, Field(gt=0, lt=1)]
+    settled_iou: Annotated[float, Field(gt=0, lt=1)]
 
 
 class DetectionConfig(_Strict):

@@ -2,7 +2,7 @@
 
 The first proposes what may be a face, in all of the photo at a small size; the second judges each
 proposal at a size of its own, cut from the photo as it is, and what may be one it judges once more,
-where it found it to be.
+where it found it to be, unless that is where it was proposed.
 """
 
 from typing import NamedTuple
@@ -13,15 +13,17 @@ from training import cells
 from training.canvas import cut, show
 from training.centerface import load_graph
 from training.detection_metrics import SIDE
-from training.found import Floats, Found, strongest
+from training.found import Floats, Found, iou, join, ranked, strongest
 from training.photos import Pixels
 from training.systems.face_refiner import SIDE as CUT_SIDE
 
 OUTPUTS = ["scores", "numbers"]
 MULTIPLE_OF = 16
-LEAST, MOST = 4, 64  # proposals of a photo: however faint, and however many there are
+SURE_FROM = 0.6  # score of either look that leaves no doubt
+LEAST, MOST = 4, 64  # proposals of a photo: however faint if none is sure, and however many
 FOREMOST = 64  # cells that may become those
 AGAIN_FROM = 0.1  # least score of what is judged once more; the best is, whatever it has
+SETTLED = 0.8  # intersection over union with its proposal, from which what is sure is not
 FAINTEST = 0.001  # least score that is looked at; a network that has learnt nothing gives .01
 
 
@@ -39,6 +41,12 @@ def propose(graph: bytes, photo: Pixels, side: int, threshold: float, foremost: 
 
 def refine(graph: bytes, photo: Pixels, boxes: Floats, threshold: float = FAINTEST) -> Found:
     """The faces that are in those boxes, or nearly, at the threshold and above, best first."""
+    found = judge(graph, photo, boxes)
+    return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)
+
+
+def judge(graph: bytes, photo: Pixels, boxes: Floats) -> Found:
+    """What the second look says of each box (K, 4), in their order."""
     if not len(boxes):
         return Found.none()
     cuts = [cut(photo, box, CUT_SIDE) for box in boxes]
@@ -54,12 +62,11 @@ def refine(graph: bytes, photo: Pixels, boxes: Floats, threshold: float = FAINTE
         (edge * factors + corners).astype(np.float32)
         for edge in (centers - extents / 2, centers + extents / 2)
     )
-    found = Found(
+    return Found(
         np.concatenate([low, high], axis=1),
         points * factors[:, None] + corners[:, None],
         scores[:, 0],
     )
-    return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)
 
 
 class Cascade(NamedTuple):
@@ -73,7 +80,15 @@ class Cascade(NamedTuple):
         """The faces of an RGB photo, best first."""
         proposed = propose(self.proposer, photo, SIDE, self.proposed_from, FOREMOST)
         count = int((proposed.scores >= self.proposed_from).sum())
-        handed_on = proposed.boxes[: min(max(count, LEAST), MOST)]
-        may_be = refine(self.refiner, photo, handed_on)
-        count = int((may_be.scores >= AGAIN_FROM).sum())
-        return refine(self.refiner, photo, may_be.boxes[: max(count, 1)], threshold)
+        if proposed.scores.max(initial=0) < SURE_FROM:
+            count = max(count, LEAST)
+        boxes = proposed.boxes[: min(count, MOST)]
+        judged = judge(self.refiner, photo, boxes)
+        best = ranked(judged, cells.NMS_IOU)
+        count = int((judged.scores[best] >= AGAIN_FROM).sum())
+        best = best[: max(count, 1)]
+        overlaps = iou(judged.boxes, boxes).diagonal()
+        settled = (judged.scores[best] >= SURE_FROM) & (overlaps[best] >= SETTLED)
+        again = judge(self.refiner, photo, judged.boxes[best[~settled]])
+        found = join(judged.take(best[settled]), again)
+        return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)

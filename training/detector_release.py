@@ -24,7 +24,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from training.cascade import AGAIN_FROM, LEAST, MOST, MULTIPLE_OF, Cascade
+from training.cascade import (
+    AGAIN_FROM,
+    LEAST,
+    MOST,
+    MULTIPLE_OF,
+    SETTLED,
+    SURE_FROM,
+    Cascade,
+)
 from training.cells import NMS_IOU
 from training.centerface import load_graph
 from training.centerface_release import DETECTION, UPRIGHT, load_photo
@@ -154,9 +162,11 @@ def release(run: Path, photos: PhotoSet, faces: NDArray[np.uint8], out: Path) ->
         "framing": {**{name: framing[name] for name in ("center", "size")}, "upright": UPRIGHT},
         "refinement": {
             "proposed_from": proposed_from,
+            "sure_from": SURE_FROM,
             "least": LEAST,
             "most": MOST,
             "again_from": AGAIN_FROM,
+            "settled_iou": SETTLED,
         },
     }
     _write_configs(out, detection, f"runs/{run.name}")
@@ -266,10 +276,7 @@ def write_card(out: Path) -> None:
         upright=f"{detection['framing']['upright']:g}",
         fine_stride=detection["stride"][0],
         coarse_stride=detection["stride"][1],
-        proposed_from=detection["refinement"]["proposed_from"],
-        least=detection["refinement"]["least"],
-        most=detection["refinement"]["most"],
-        again_from=detection["refinement"]["again_from"],
+        **detection["refinement"],
         cut=CUT_SIDE,
         parameters=f"{first['parameters']:,}",
         macs=f"{first['macs'] / 1e6:.0f}",

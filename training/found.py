@@ -68,15 +68,26 @@ def iou(first: Floats, second: Floats) -> Floats:
     return overlaps
 
 
+def join(*found: Found) -> Found:
+    """All of them, one after the other."""
+    return Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
 def strongest(found: Found, limit: float) -> Found:
     """Greedy non-maximum suppression, best first.
 
     Kept is what overlaps no better kept one by more than `limit` (intersection over union).
     """
-    found = found.take(np.argsort(-found.scores, kind="stable"))
+    return found.take(ranked(found, limit))
+
+
+def ranked(found: Found, limit: float) -> NDArray[np.intp]:
+    """The rows of what is kept so."""
+    order = np.argsort(-found.scores, kind="stable")
+    found = found.take(order)
     overlapping = iou(found.boxes, found.boxes) > limit
     kept = np.ones(len(found.scores), np.bool_)
     for rank in range(len(kept)):
         if kept[rank]:
             kept[rank + 1 :] &= ~overlapping[rank, rank + 1 :]
-    return found.take(kept)
+    return order[kept]

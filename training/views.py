@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.found import Found
+from training.found import Found, join
 from training.photo_labels import LabelledPhoto
 from training.photos import Pixels
 
@@ -76,8 +76,7 @@ def mosaic(views: list[View], size: tuple[int, int], split: tuple[int, int]) -> 
         boxes = view.found.boxes + np.tile(shift, 2)
         found.append(Found(boxes, view.found.landmarks + shift, view.found.scores))
         sure.append(view.sure)
-    together = Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    return View(pixels, together, np.concatenate(sure))
+    return View(pixels, join(*found), np.concatenate(sure))
 
 
 def _place(

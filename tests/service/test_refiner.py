@@ -132,12 +132,13 @@ def test_a_model_that_judges_no_squares_is_refused(changes: dict[str, Any]) -> N
 # The two looks together
 
 
-def detection(least: int = 1, most: int = 8) -> DetectionConfig:
-    refinement = RefinementConfig(proposed_from=0.2, least=least, most=most, again_from=0.1)
+def detection(**changes: Any) -> DetectionConfig:
+    numbers = {"proposed_from": 0.2, "sure_from": 0.95, "again_from": 0.1, "settled_iou": 0.8}
+    refinement = RefinementConfig(**{"least": 1, "most": 8, **numbers, **changes})
     return DETECTION.model_copy(update={"refinement": refinement})
 
 
-def looking_twice(judge: Judge, least: int = 1, most: int = 8) -> FaceDetector:
+def looking_twice(judge: Judge, **changes: Any) -> FaceDetector:
     """One whose first look proposes three faces of 8 px: surely, less so, and hardly."""
 
     def propose(batch: Pixels) -> list[NDArray[np.float32]]:
@@ -147,7 +148,7 @@ def looking_twice(judge: Judge, least: int = 1, most: int = 8) -> FaceDetector:
             scores[0, [0, 20, 40]] = 0.9, 0.3, 0.19
         return [scores, numbers]
 
-    first = config(detection=detection(least, most), input={"size": None, "multiple_of": 16})
+    first = config(detection=detection(**changes), input={"size": None, "multiple_of": 16})
     return FaceDetector(FakeSession(first, propose), judge.refiner)
 
 
@@ -169,6 +170,13 @@ def test_a_few_proposals_are_looked_at_however_faint_they_are() -> None:
     judge = Judge()
     assert len(looking_twice(judge, least=3).detect(BLANK, min_face_size=1)) == 3
     assert len(judge.shown) == 3 + 3
+
+
+def test_where_the_first_look_is_sure_faint_ones_are_not_looked_at() -> None:
+    judge = Judge()
+    detector = looking_twice(judge, least=3, sure_from=0.85, settled_iou=0.99)
+    assert len(detector.detect(BLANK, min_face_size=1)) == 2
+    assert len(judge.shown) == 2
 
 
 def test_only_the_best_proposals_are_looked_at() -> None:
@@ -207,6 +215,23 @@ def test_what_may_be_a_face_is_judged_again_where_it_was_found() -> None:
     (moved,) = looking_twice(moving, most=1).detect(BLANK, min_face_size=1)
     assert moved.box[0] - there.box[0] == pytest.approx(2 * 0.25 * 16)
     assert len(moving.shown) == 2
+
+
+@pytest.mark.parametrize(
+    ("score", "middle", "judged"),
+    [
+        (0.97, (0.02, 0), 1),  # it was judged where it is
+        (0.94, (0.02, 0), 2),
+        (0.97, (0.06, 0), 2),  # to the right by an eighth of the box: an overlap of .78
+    ],
+)
+def test_a_sure_face_is_not_judged_again_where_it_was_proposed(
+    score: float, middle: tuple[float, float], judged: int
+) -> None:
+    judge = Judge(score, middle)
+    (face,) = looking_twice(judge, most=1).detect(BLANK, min_face_size=1)
+    assert len(judge.shown) == judged
+    assert face.score == pytest.approx(score)
 
 
 def test_of_what_is_no_face_only_the_best_is_judged_again() -> None:

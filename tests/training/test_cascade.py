@@ -10,10 +10,11 @@ from service.refiner import FaceRefiner
 from tests.service.fakes import FakeSession
 from tests.service.test_refiner import config
 from training import cascade
-from training.cascade import LEAST, Cascade, propose, refine
+from training.cascade import LEAST, MOST, Cascade, judge, propose, refine
 from training.centerface import load_graph
 from training.detection_metrics import SIDE
 from training.detector_graph import convert
+from training.found import iou, ranked
 from training.systems import face_detector, face_refiner
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,23 @@ def test_what_may_be_a_face_is_judged_again_where_it_was_found(
         found = Cascade(proposer, refiner, 0.02).find(PHOTO)
         np.testing.assert_array_equal(found.boxes, refine(refiner, PHOTO, boxes).boxes)
         assert not np.isin(found.boxes, once.boxes).any()
+
+
+def test_what_is_sure_and_where_it_was_proposed_is_not_judged_again(
+    proposer: bytes, refiner: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cascade, "SURE_FROM", 0.005)
+    proposed = propose(proposer, PHOTO, SIDE, 0.002, cascade.FOREMOST).boxes[:MOST]
+    found = judge(refiner, PHOTO, proposed)
+    overlaps = iou(found.boxes, proposed).diagonal()
+    best = int(ranked(found, 1.0)[0])
+    for settled, boxes in (
+        (overlaps[best] - 0.01, found.boxes[best]),
+        (overlaps[best] + 0.01, refine(refiner, PHOTO, found.boxes[[best]]).boxes[0]),
+    ):
+        monkeypatch.setattr(cascade, "SETTLED", settled)
+        seen = Cascade(proposer, refiner, 0.002).find(PHOTO)
+        np.testing.assert_allclose(seen.boxes, [boxes], atol=1e-3)
 
 
 def test_what_is_too_faint_is_none(proposer: bytes, refiner: bytes) -> None:

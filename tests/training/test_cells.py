@@ -11,6 +11,9 @@ from training.found import Found, strongest
 from training.systems.face_detector import STRIDES
 
 SIZE = (64, 96)
+REFINEMENT = RefinementConfig(
+    proposed_from=0.3, sure_from=0.6, least=4, most=8, again_from=0.1, settled_iou=0.8
+)
 
 
 def test_cells_lie_row_by_row_the_fine_ones_first() -> None:
@@ -49,12 +52,9 @@ def test_what_cells_should_say_is_the_face(box: tuple[float, ...]) -> None:
     ("refinement", "threshold", "foremost"),
     [
         (None, 0.6, 0),
-        (RefinementConfig(proposed_from=0.3, least=4, most=8, again_from=0.1), 0.3, FOREMOST),
-        (
-            RefinementConfig(proposed_from=0.9, least=4, most=8, again_from=0.1),
-            0.9,
-            FOREMOST,
-        ),  # fewer than those
+        (REFINEMENT, 0.3, FOREMOST),
+        # fewer than those
+        (REFINEMENT.model_copy(update={"proposed_from": 0.9}), 0.9, FOREMOST),
     ],
 )
 def test_the_service_reads_cells_alike(

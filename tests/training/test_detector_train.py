@@ -200,11 +200,9 @@ def test_the_service_finds_over_http_what_training_finds(
     faintest = float(proposed.scores[10])
     folder = shutil.copytree(released, tmp_path / released.name)
     config = json.loads((folder / "config.json").read_text())
-    config["detection"] |= {
-        "score_threshold": LEAST,
-        "lone_threshold": LEAST,
-        "refinement": {"proposed_from": faintest, "least": 1, "most": 64, "again_from": LEAST},
-    }
+    config["detection"] |= {"score_threshold": LEAST, "lone_threshold": LEAST}
+    changes = {"proposed_from": faintest, "least": 1, "again_from": LEAST}
+    config["detection"]["refinement"] |= changes
     (folder / "config.json").write_text(json.dumps(config))
     expression = Settings().expression_model
     (tmp_path / expression).symlink_to(models_dir / expression, target_is_directory=True)
