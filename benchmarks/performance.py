@@ -169,6 +169,9 @@ def _peers(results: Path) -> str:
         ]
         for found in result["contestants"].values()
     ]
+    bare = result["no_server"]
+    paces = [bare["per_s"]["median"], _range(bare["per_s"]), bare["cpu_ms"]["median"]]
+    rows.append(["no server", *paces, *[""] * 4])
     head = ["server", "photos a second", "range", "CPU ms", "p50 ms at 80 %", "p99 ms at 80 %"]
     table = _markdown([*head, "p99 / p50", "MiB"], rows)
     left_out = result["left_out"]

@@ -24,7 +24,7 @@ def decode(outputs: list[Floats], size: tuple[int, int], detection: DetectionCon
     scores, numbers = (output[0] for output in outputs)
     which = np.flatnonzero(scores >= detection.faintest)
     if detection.refinement is not None and len(which) < FOREMOST:
-        which = np.argsort(-scores, kind="stable")[:FOREMOST]
+        which = np.argpartition(-scores, min(FOREMOST, len(scores)) - 1)[:FOREMOST]
     middles, strides = _grid(size, detection.strides)
     middle, stride, said = middles[which], strides[which], numbers[which]
     center = middle + said[:, :2] * stride

@@ -1,6 +1,7 @@
 """The HTTP server, in one process or several."""
 
 import functools
+import gc
 import logging
 import math
 import os
@@ -80,6 +81,8 @@ def _work(
         # No accepted request takes longer than its deadline.
         timeout_graceful_shutdown=math.ceil(settings.deadline_s) + 1,
     )
+    # What was imported stays: no collection has to look at it again, which takes 14 ms.
+    gc.freeze()
     server: Server = Server(config, drain=admission.drain, drain_delay_s=settings.drain_delay_s)
     server.run([sock])
     _leave(GIVEN_UP if server.gave_up else 0)

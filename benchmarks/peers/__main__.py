@@ -1,10 +1,12 @@
 """mien beside other servers on this machine. `python -m benchmarks.peers`.
 
 LitServe, BentoML, MLServer and Ray Serve run the same graphs and the same steps, which they import
-from mien itself; their batching is on. `fer` runs behind FastAPI, as its users do. Of each, mien
-too, several numbers of processes and sizes of batches are tried, and the fastest is compared. All
-get the same photo of 640 x 480 from the same client (wrk, 16 connections), in the form that each
-takes it fastest. They start anew in every round, one at a time, in alternating order.
+from mien itself; their batching is on. Those steps without any server, in a process for each CPU,
+take part too: what a server that costs nothing would give. `fer` runs behind FastAPI, as its users
+do. Of each, mien too, several numbers of processes and sizes of batches are tried, and the fastest
+is compared. All get the same photo of 640 x 480 from the same client (wrk, 16 connections), in the
+form that each takes it fastest. They start anew in every round, one at a time, in alternating
+order.
 
 The first run makes their environments under .cache/peers, which takes 3 GB. One that cannot be
 installed or started is left out, and the result says why. Writes benchmarks/results/peers.json.
@@ -14,13 +16,22 @@ Takes half an hour.
 import argparse
 import itertools
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
 from typing import Any
 
-from benchmarks.peers.contestants import FER, FRAMEWORKS, MIEN, MIEN_FORM, Contestant, Tuning
+from benchmarks.limit import Pace, processes
+from benchmarks.peers.contestants import (
+    FER,
+    FRAMEWORKS,
+    MIEN,
+    MIEN_FORM,
+    PHOTO,
+    Contestant,
+    Tuning,
+)
 from benchmarks.poisson import Latencies, open_loop
 from benchmarks.record import machine, record
 from benchmarks.rounds import alternate, ratio, summary
@@ -95,8 +106,8 @@ def row(contestant: Contestant, runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def ratios(runs: Mapping[str, list[Run]]) -> dict[str, float | str]:
-    """How many times as many photos mien answers in the same time."""
+def ratios(runs: Mapping[str, list[Run]], bare: list[Pace]) -> dict[str, float | str]:
+    """How many times as many photos mien answers in the same time; `bare` is without a server."""
     pace = {name: [run.closed.per_s for run in of] for name, of in runs.items()}
     found: dict[str, float | str] = {}
     frameworks = [name for name in FRAMEWORKS if name in pace]
@@ -104,6 +115,7 @@ def ratios(runs: Mapping[str, list[Run]]) -> dict[str, float | str]:
         best = max(frameworks, key=lambda name: median(pace[name]))
         found["best_framework"] = best
         found["vs_best_framework"] = ratio(pace["mien"], pace[best])
+        found["no_server_vs_best_framework"] = ratio([run.per_s for run in bare], pace[best])
         found |= {f"vs_{name}": ratio(pace["mien"], pace[name]) for name in frameworks}
     if "fer" in pace:
         found["vs_fer"] = ratio(pace["mien_form"], pace["fer"])
@@ -131,25 +143,31 @@ def main() -> None:
         contestants[name], tunings[name] = peer, fastest(tried[name])
 
     measure = Measurement(arguments.seconds, arguments.open_seconds)
-    runs = alternate(
-        {
+    with processes() as bare:
+        bare(PHOTO, WARM_UP_S)
+        measurements: dict[str, Callable[[], Any]] = {
             name: partial(measure, contestant, tunings[name])
             for name, contestant in contestants.items()
-        },
-        arguments.repeats,
-    )
+        }
+        measurements["no_server"] = partial(bare, PHOTO, arguments.seconds)
+        runs = alternate(measurements, arguments.repeats)
+    without: list[Pace] = runs.pop("no_server")
     result = {
         "seconds": arguments.seconds,
         "open_seconds": arguments.open_seconds,
         "repeats": arguments.repeats,
         "connections": CONNECTIONS,
         "contestants": {name: row(contestants[name], runs[name]) for name in contestants},
+        "no_server": {
+            "per_s": summary([run.per_s for run in without]),
+            "cpu_ms": summary([run.cpu_ms for run in without]),
+        },
         "tunings": {
             name: [{**asdict(tuning), "per_s": round(per_s, 1)} for tuning, per_s in of]
             for name, of in tried.items()
         },
         "left_out": left_out,
-        "ratios": ratios(runs),
+        "ratios": ratios(runs, without),
     }
     record("peers", begun_on, result)
 

@@ -10,9 +10,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from benchmarks.bare import BarePipeline
-from benchmarks.limit import bare_pipeline
+from benchmarks.limit import bare_pipeline, processes
 from benchmarks.payloads import IMAGES, path
 from service.app import create_app
+from service.cpus import available_cpus
 from service.settings import Settings
 
 
@@ -46,6 +47,14 @@ def test_the_limit_answers_what_the_service_answers(
     assert len(found) == len(expected) == 1
     for face, other in zip(found, expected, strict=True):
         assert face["emotion"] == pytest.approx(other["emotion"], abs=1e-6)
+
+
+def test_processes_that_share_nothing_analyse_too() -> None:
+    with processes() as pace:
+        found = pace("crop", 0.2)
+    assert found.per_s > 0
+    # A process that waits uses no CPU time; one alone can't use more than there is.
+    assert 0 < found.per_s * found.cpu_ms / 1000 <= available_cpus() * 1.1
 
 
 def test_several_images_get_their_own_faces(bare: BarePipeline) -> None:
