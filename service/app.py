@@ -86,7 +86,13 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
     )
     batcher.start()
     try:
-        yield pipeline, Models(expression=_report(expression), detector=_report(detector_session))
+        yield (
+            pipeline,
+            Models(
+                expression=_report(expression, expression.config.files),
+                detector=_report(detector_session, detector.files),
+            ),
+        )
     finally:
         # By now no caller is left, so a thread that is stuck is not waited for.
         executor.shutdown(wait=False, cancel_futures=True)
@@ -191,7 +197,7 @@ async def _watch(pipeline: Pipeline, patience_s: float, lost: Callable[[], None]
     lost()
 
 
-def _report(session: Session) -> ModelReport:
+def _report(session: Session, files: dict[str, str]) -> ModelReport:
     config = session.config
     return ModelReport(
         name=config.name,
@@ -199,6 +205,6 @@ def _report(session: Session) -> ModelReport:
         labels=config.labels,
         precision=session.precision,
         uncertain_below=config.uncertain_below,
-        files=config.files,
+        files=files,
         metrics=session.metrics,
     )

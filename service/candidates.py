@@ -22,6 +22,12 @@ class Candidates(NamedTuple):
         """These and after them the others."""
         return type(self)(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
 
+    def foremost(self, most: int) -> Self:
+        """The surest of them, if there are more than `most`, in any order."""
+        if len(self.scores) <= most:
+            return self
+        return self.take(np.argpartition(-self.scores, most - 1)[:most])
+
     def scaled(self, factors: Floats) -> Self:
         """With x and y multiplied by `factors` (2,)."""
         return type(self)(self.boxes * np.tile(factors, 2), self.landmarks * factors, self.scores)

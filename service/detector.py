@@ -31,6 +31,9 @@ DECODERS: dict[tuple[str, ...], Decode] = {
 # 48 px face crops 97 % are found at 160 px and 89 % at 320 px.
 MAX_ENLARGEMENT = 2.0
 
+# Of one look. A crowd has some hundred; comparing each with each costs the square of that.
+_MOST = 1000
+
 
 class FaceDetector:
     """Finds faces. Any number of threads may use it at once.
@@ -63,6 +66,15 @@ class FaceDetector:
     def framing(self) -> Framing:
         """How the boxes lie in the classifier's frames."""
         return self._detection.framing
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each file of its graphs, as their configs have it, by the path from here."""
+        files = dict(self._session.config.files)
+        if self._refiner is not None:
+            second = self._refiner.config.files
+            files |= {f"{REFINER}/{name}": checksum for name, checksum in second.items()}
+        return files
 
     def detect(
         self,
@@ -99,7 +111,8 @@ class FaceDetector:
 
         Where nothing is found, a coarser pass costs a quarter and finds faces that fill the image.
         In a large photo in which still nothing is found, or small faces only, a finer pass costs
-        four times the first and finds what is small. That makes three passes at most. In the end
+        four times the first and finds what is small. That makes three passes at most, and what a
+        second look judges comes on top. In the end
         the surest face of all counts, even if it is not as sure as one among others has to be.
         """
         config = self._detection
@@ -146,8 +159,8 @@ class FaceDetector:
         canvas, factors = _fit(image, side, self._multiple_of)
         outputs = self._session.run(canvas[None])
         height, width, _ = canvas.shape
-        found = self._decode(outputs, (height, width), self._detection).scaled(factors)
-        return self._refined(image, found)
+        found = self._decode(outputs, (height, width), self._detection).foremost(_MOST)
+        return self._refined(image, found.scaled(factors))
 
     def _refined(self, image: NDArray[np.uint8], proposed: Candidates) -> Candidates:
         """What the second look makes of the best of them, if this detector takes one."""
@@ -183,8 +196,13 @@ def load_detector(
         return session, FaceDetector(session)
     # The second look places the boxes, which bytes may be too coarse for: it need not have them.
     either: WantedPrecision = "auto" if precision == "int8" else precision
-    refiner = FaceRefiner(load_session(model_dir / REFINER, precision=either))
-    return session, FaceDetector(session, refiner)
+    refiner = load_session(model_dir / REFINER, precision=either)
+    if refiner.config.version != session.config.version:
+        raise ModelError(
+            f"{model_dir / REFINER}: expected version {session.config.version}, which the detector "
+            f"has, found {refiner.config.version}"
+        )
+    return session, FaceDetector(session, FaceRefiner(refiner))
 
 
 def _fit(image: NDArray[np.uint8], side: int, multiple_of: int) -> tuple[NDArray[np.uint8], Floats]:

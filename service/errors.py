@@ -14,7 +14,7 @@ ServiceError
 ├── InferenceFailed            500  a graph failed on valid input: ours to mend
 ├── Unavailable                503  try again, here or at another replica
 │   ├── Overloaded             503  every place is taken
-│   ├── NotReady               503  models are still loading, or a worker is being replaced
+│   ├── NotReady               503  a worker is stuck, or died and is being replaced
 │   └── Draining               503  this replica is going away
 ├── DeadlineExceeded           504  the answer was not ready in time
 └── ModelError                 ---  a model directory is unusable: at start-up, never over HTTP
@@ -118,7 +118,7 @@ class Overloaded(Unavailable):
 
 
 class NotReady(Unavailable):
-    """Models are still loading, or a worker is being replaced."""
+    """A worker is stuck, or died and is being replaced."""
 
     code, title = "not_ready", "Not ready"
 

@@ -1,10 +1,11 @@
 """From the bytes of a stranger to upright RGB pixels.
 
-JPEG, PNG and WebP only, and of these the pixels only: before Pillow sees a file, everything that is
-not needed to draw it is taken out. EXIF, ICC, XMP, thumbnails, gain maps, second pictures and text
-chunks are most of an image parser's attack surface, some of them are read byte by byte in Python,
-and none of them changes a face. The one thing worth knowing, EXIF's orientation, is read here.
-Colour profiles are ignored, as they were when the models were trained.
+JPEG, PNG and WebP only. Before Pillow sees a JPEG or a PNG, everything that is not needed to draw
+it is taken out: EXIF, ICC, XMP, thumbnails, gain maps, second pictures and text chunks are most of
+an image parser's attack surface, some of them are read byte by byte in Python, and none of them
+changes a face. A WebP's are whole chunks, which libwebp hands over unread. The one thing worth
+knowing, EXIF's orientation, is read here. Colour profiles are ignored, as they were when the models
+were trained.
 """
 
 import re

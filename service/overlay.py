@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from service.explainer import Heat
 from service.images import Photo
+from service.png import encode_png
 
 # Pixels of the picture's longest side. Drawing costs by the pixel: benchmarks/explain.py tells how
 # much, and fails where an explanation costs more than three predictions.
 MAX_SIDE = 1024
-
-# zlib's run-length strategy, made for filtered pixels, and little effort: it saves most of the time
-# that Pillow takes by itself. benchmarks/explain.py compares the two.
-PNG_OPTIONS = {"compress_type": 3, "compress_level": 1}
 
 # Dark blue, purple, orange, yellow: "plasma" by N. Smith and S. van der Walt (CC0), which is
 # perceptually uniform and read alike by the colour-blind, at nine places of equal distance.
@@ -57,17 +53,14 @@ def draw_overlay(photo: Photo, marks: Sequence[Mark], *, boxes: bool = True) -> 
     picture = Image.fromarray(photo.pixels).resize(
         size, Image.Resampling.BILINEAR, reducing_gap=1.0
     )
-    scale = size[0] / photo.width
     for mark in marks:
-        _lay_heat(picture, mark.heat, scale)
+        _lay_heat(picture, mark.heat, factor)
     if boxes:
         pen = _Pen(picture)
         # The largest face comes first in a photo, and last here: what is in front stays in front.
         for mark in reversed(marks):
-            pen.draw(mark, scale)
-    file = BytesIO()
-    picture.save(file, "PNG", **PNG_OPTIONS)
-    return file.getvalue()
+            pen.draw(mark, factor)
+    return encode_png(np.asarray(picture))
 
 
 def colour_table() -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from service.errors import ServiceError
 from service.explainer import Heat
 from service.faces import Frame
 from service.images import ImageLimits, decode_image
+from service.memory import keep_memory
 from service.metrics import Metrics
 from service.overlay import Mark, draw_overlay
 from service.schemas import Prediction
@@ -53,6 +54,7 @@ async def predict(settings: Settings, job: Job) -> int:
 
     A bad file is told on stderr, costs the status 1, and stops nothing. Raises `ModelError`.
     """
+    keep_memory()
     index, shards = job.shard
     files = list(expand(job.paths))[index - 1 :: shards]
     ahead = 2 * (settings.threads or available_cpus())  # one is read while another is analysed

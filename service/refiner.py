@@ -12,7 +12,7 @@ from PIL import Image
 from service.candidates import Candidates, Floats
 from service.cells import OUTPUTS
 from service.errors import ModelError
-from service.session import Runnable
+from service.session import ModelConfig, Runnable
 
 # The cut is that much longer than the box: what surrounds a face helps to tell it.
 CONTEXT = 2.0
@@ -35,6 +35,11 @@ class FaceRefiner:
             )
         self._session = session
         self._side = size[0]
+
+    @property
+    def config(self) -> ModelConfig:
+        """That of its graph."""
+        return self._session.config
 
     def refine(self, image: NDArray[np.uint8], proposed: Candidates) -> Candidates:
         """The same candidates of an image (height, width, 3), better placed and surer scored."""

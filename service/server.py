@@ -22,6 +22,7 @@ from service.admission import Admission
 from service.app import create_app
 from service.drain import Server
 from service.logs import configure_logging
+from service.memory import keep_memory
 from service.metrics import MULTIPROCESS_DIR, Metrics, render_processes
 from service.metrics_server import Render, serving_metrics
 from service.protocol import BoundedProtocol
@@ -62,6 +63,7 @@ def _work(
     settings: Settings, create: Create, sock: socket.socket, metrics: Metrics | None = None
 ) -> None:
     """One server process, until it is told to stop."""
+    keep_memory()
     configure_logging(settings.log_level)
     admission = Admission(settings.max_concurrent_requests)
     app = create(settings, admission=admission, metrics=metrics, lost=lambda: server.give_up())

@@ -75,5 +75,6 @@ class Supervisor:
         self.stopping = True
         self.sock.close()  # a copy left open here would let clients wait for nobody
         for process in self.processes:
-            if process.pid is not None:
+            # One that died meanwhile may have been waited for, and its pid be somebody else's.
+            if process.is_alive() and process.pid is not None:
                 os.kill(process.pid, sig)

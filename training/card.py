@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from training.markdown import percent, table
+
 CARD = Template((Path(__file__).parent / "cards" / "expression.md").read_text())
 
 
@@ -30,8 +32,8 @@ def write_card(folder: Path) -> None:
         agreement=_agreement(metrics["splits"]),
         robustness=_robustness(metrics["robustness"]),
         ablation=_ablation(metrics["ablation"]) if "ablation" in metrics else "Not measured.",
-        recall=_table(list(private["recall"]), [[_percent(v) for v in private["recall"].values()]]),
-        confusion=_table(
+        recall=table(list(private["recall"]), [[percent(v) for v in private["recall"].values()]]),
+        confusion=table(
             ["", *config["labels"]],
             [
                 [label, *row]
@@ -48,8 +50,8 @@ def _adjustment(figures: dict[str, Any]) -> str:
         f"The logits hold -{figures['strength']} log(share of the class in Training), so that rare "
         "expressions are not overruled for being rare (Menon et al. 2021, arXiv 2007.07314). The "
         f"strength is the best of those that lose no accuracy on {figures['split']}: there it took "
-        f"the accuracy from {_percent(accuracy[0])} to {_percent(accuracy[1])} and the balanced "
-        f"accuracy from {_percent(balanced[0])} to {_percent(balanced[1])}.\n\n"
+        f"the accuracy from {percent(accuracy[0])} to {percent(accuracy[1])} and the balanced "
+        f"accuracy from {percent(balanced[0])} to {percent(balanced[1])}.\n\n"
     )
 
 
@@ -66,25 +68,25 @@ def _figures(splits: dict[str, Any]) -> str:
             [
                 name,
                 figures["images"],
-                _percent(figures["accuracy"]),
-                f"{_percent(low)} .. {_percent(high)}",
-                _percent(figures["accuracy_with_flip"]),
-                _percent(figures["balanced_accuracy"]),
-                _percent(figures["macro_f1"]),
+                percent(figures["accuracy"]),
+                f"{percent(low)} .. {percent(high)}",
+                percent(figures["accuracy_with_flip"]),
+                percent(figures["balanced_accuracy"]),
+                percent(figures["macro_f1"]),
                 f"{figures['nll']:.3f}",
                 f"{figures['brier']:.3f}",
                 f"{figures['ece_15']:.3f}",
-                "" if ferplus is None else _percent(ferplus),
+                "" if ferplus is None else percent(ferplus),
             ]
         )
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _int8(figures: dict[str, Any]) -> str:
     speed = figures["speed"]
     rows = [
         *(
-            [f"accuracy on {split}", *map(_percent, accuracy.values())]
+            [f"accuracy on {split}", *map(percent, accuracy.values())]
             for split, accuracy in figures["accuracy"].items()
         ),
         *(
@@ -92,7 +94,7 @@ def _int8(figures: dict[str, Any]) -> str:
             for crops, times in speed["milliseconds_by_crops"].items()
         ),
     ]
-    equal = _percent(figures["share_of_equal_answers"]["PrivateTest"])
+    equal = percent(figures["share_of_equal_answers"]["PrivateTest"])
     told = (
         f"`model.int8.onnx` is the same network in bytes, and gives the same answer on {equal} % "
         "of PrivateTest's images."
@@ -104,7 +106,7 @@ def _int8(figures: dict[str, Any]) -> str:
         f"{told} Released is what loses at most {allowed} points on PublicTest. Medians of "
         f"{speed['runs']} runs, CPU time of one thread of {speed['cpu']}, which multiplies large "
         f"float32 matrices at {speed['float32_matmul_gigaflops']} GFLOP/s in the same run:\n\n"
-        + _table(["", "fp32", "int8"], rows)
+        + table(["", "fp32", "int8"], rows)
     )
 
 
@@ -114,27 +116,27 @@ def _agreement(splits: dict[str, Any]) -> str:
         for name, figures in splits.items()
         for head, row in figures.get("vote_agreement", {}).items()
     ]
-    return _table(["split", "head", "images", "temperature", "KL", "JS"], rows)
+    return table(["split", "head", "images", "temperature", "KL", "JS"], rows)
 
 
 def _robustness(figures: dict[str, Any]) -> str:
-    severities = _table(
+    severities = table(
         ["corruption", *(f"severity {severity}" for severity in range(1, 6))],
         [
-            [name.replace("_", " "), *map(_percent, accuracies.values())]
+            [name.replace("_", " "), *map(percent, accuracies.values())]
             for name, accuracies in figures["corruptions"].items()
         ],
     )
     crops = [
-        _table([f"{name} of the crop", *figures[name]], [["accuracy", *map(_percent, row)]])
+        table([f"{name} of the crop", *figures[name]], [["accuracy", *map(percent, row)]])
         for name in ("shift", "scale")
         for row in [figures[name].values()]
     ]
     return "\n\n".join(
         [
             f"On the {figures['images']} images of {figures['split']}: "
-            f"{_percent(figures['clean'])} as they are, "
-            f"{_percent(figures['mean_under_corruption'])} in the mean of the table.",
+            f"{percent(figures['clean'])} as they are, "
+            f"{percent(figures['mean_under_corruption'])} in the mean of the table.",
             severities,
             *crops,
         ]
@@ -157,21 +159,12 @@ def _changes(figures: dict[str, Any]) -> str:
     rows = [
         [
             change,
-            _percent(row["accuracy"]),
+            percent(row["accuracy"]),
             f"{100 * (row['accuracy'] - reference):+.2f}",
-            _percent(row["balanced_accuracy"]),
+            percent(row["balanced_accuracy"]),
             row["p"],
         ]
         for change, row in figures["changes"].items()
     ]
-    whole = ["the recipe", _percent(reference), "", _percent(figures["balanced_accuracy"]), ""]
-    return _table(["", "accuracy", "points", "balanced", "p"], [whole, *rows])
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
-
-
-def _table(columns: list[str], rows: list[list[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    whole = ["the recipe", percent(reference), "", percent(figures["balanced_accuracy"]), ""]
+    return table(["", "accuracy", "points", "balanced", "p"], [whole, *rows])

@@ -2,7 +2,7 @@
 
 The first proposes what may be a face, in all of the photo at a small size; the second judges each
 proposal at a size of its own, cut from the photo as it is, and what may be one it judges once more,
-where it found it to be, unless that is where it was proposed.
+where it found it to be, unless it is sure and that is where it was proposed.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,6 @@ from training.found import Floats, Found, iou, join, ranked, strongest
 from training.photos import Pixels
 from training.systems.face_refiner import SIDE as CUT_SIDE
 
-OUTPUTS = ["scores", "numbers"]
 MULTIPLE_OF = 16
 SURE_FROM = 0.6  # score of either look that leaves no doubt
 LEAST, MOST = 4, 64  # proposals of a photo: however faint if none is sure, and however many
@@ -33,7 +32,7 @@ def propose(graph: bytes, photo: Pixels, side: int, threshold: float, foremost: 
     At the threshold and above, but of at least the `foremost` cells.
     """
     shown = show(photo, side, MULTIPLE_OF)
-    scores, numbers = load_graph(graph).run(OUTPUTS, {"image": shown.pixels[None]})
+    scores, numbers = load_graph(graph).run(cells.OUTPUTS, {"image": shown.pixels[None]})
     size = shown.pixels.shape[:2]
     found = cells.faces(scores[0], numbers[0], size, threshold, foremost)
     return found.scaled(*shown.factors)
@@ -51,7 +50,7 @@ def judge(graph: bytes, photo: Pixels, boxes: Floats) -> Found:
         return Found.none()
     cuts = [cut(photo, box, CUT_SIDE) for box in boxes]
     images = np.stack([each.pixels for each in cuts])
-    scores, numbers = load_graph(graph).run(OUTPUTS, {"image": images})
+    scores, numbers = load_graph(graph).run(cells.OUTPUTS, {"image": images})
     corners = np.stack([each.corner for each in cuts])
     factors = np.array([[each.factor] for each in cuts], np.float32)
     middles, said = np.float32(CUT_SIDE / 2), numbers[:, 0]

@@ -10,6 +10,7 @@ import numpy as np
 from training.found import Floats, Found, strongest
 from training.systems.face_detector import STRIDES
 
+OUTPUTS = ["scores", "numbers"]
 NMS_IOU = 0.4
 
 

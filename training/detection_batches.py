@@ -59,7 +59,7 @@ class DetectionBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ha
     """
 
     def __init__(self, views: Views, config: TrainConfig, *, frozen: bool = False) -> None:
-        super().__init__(workers=1 if frozen else 2, max_queue_size=8)
+        super().__init__(workers=1 if frozen else 2)
         self.views, self.config, self.frozen = views, config, frozen
         self.epoch = 0  # a resumed run sets the one it goes on with
 

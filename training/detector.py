@@ -6,7 +6,7 @@
     python -m training.detector evaluate --photos PHOTOS    how good it is on photos held back
     python -m training.detector release --photos PHOTOS --data FER2013.npz --out MODEL_DIR
     python -m training.detector --out models/face-detector-1.1.0 ...    release CenterFace
-    python -m training.detector --fit ...                   measure a release's framing again
+    python -m training.detector --fit ...                   measure its framing again
 
 Each tells more with --help. PHOTOS is a folder or a .zip; --smoke rehearses with 48 of them.
 """

@@ -18,13 +18,13 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from training.cells import OUTPUTS
 from training.detector_int8 import quantize
 from training.photos import Pixels
 from training.quantize import FP32, INT8
 from training.systems.face_detector import NUMBERS
 
 OPSET, IR_VERSION = 17, 8
-OUTPUTS = ["scores", "numbers"]
 INT8_NEEDS = "avx2"  # of a CPU: weights of seven bits saturate nowhere
 HEADS = "head"  # what the names of the layers begin with that stay in float32
 

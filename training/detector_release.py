@@ -33,23 +33,23 @@ from training.cascade import (
     SURE_FROM,
     Cascade,
 )
-from training.cells import NMS_IOU
+from training.cells import NMS_IOU, OUTPUTS
 from training.centerface import load_graph
 from training.centerface_release import DETECTION, UPRIGHT, load_photo
 from training.dataset import Dataset, Split
 from training.detector_evaluate import CENTERFACE, evaluate
-from training.detector_graph import INT8_NEEDS, OPSET, OUTPUTS
+from training.detector_graph import INT8_NEEDS, OPSET
 from training.detector_train import RUN, build_network, load_detector
 from training.framing import measure_framing
 from training.holdout import source
 from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32, INT8
 from training.refiner_train import FOLDER as REFINER
-from training.release import perturbed, write_config, write_json
-from training.systems import count_macs
+from training.release import perturbed, training_record, write_config, write_json
 from training.systems.face_detector import STRIDES
 from training.systems.face_refiner import SIDE as CUT_SIDE
 from training.train import read_config
+from training.verify import VerificationError
 
 CARD = Template((Path(__file__).parent / "cards" / "face-detector-own.md").read_text())
 TOLERANCE = 1e-3  # on numbers of the order of 1
@@ -58,10 +58,6 @@ LARGEST_LOSS = 0.01  # of recall by int8
 # Before this detector is the service's default it has to be as good as the one that would go; what
 # it should reach once stands beside that. Against these labels CenterFace does not reach it either.
 AIM = {"recall": 0.90, "landmark_error": 0.04}
-
-
-class VerificationError(AssertionError):
-    """The released graph does not compute what the trained network computes."""
 
 
 def verify(network: keras.Model, path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
@@ -184,17 +180,8 @@ class _Look:
 
     def training(self) -> dict[str, Any]:
         """How it was trained, and what it costs."""
-        history = json.loads((self.run / "log.json").read_text())
         config = read_config(self.run)
-        network = build_network(config, **self.size)
-        return {
-            "epochs": len(history),
-            "planned_epochs": config.epochs,
-            "seconds": round(sum(epoch["seconds"] for epoch in history)),
-            "parameters": network.count_params(),
-            "macs": count_macs(network),
-            "history": history,
-        }
+        return training_record(self.run, config, build_network(config, **self.size))
 
     def verified(self) -> dict[str, Any]:
         """The proof that the graph is the network; writes golden.npz beside it."""

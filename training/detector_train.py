@@ -21,7 +21,7 @@ from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
 from training.detection_loss import DetectionLoss, Heat, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
-from training.train import Checkpoint, build_optimizer, read_config
+from training.train import Checkpoint, build_optimizer, load_weights, read_config
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
 RUN = Path("runs") / CONFIG.stem
@@ -98,10 +98,7 @@ def load_detector(folder: Path, **arguments: Any) -> keras.Model:
     keras.mixed_precision.set_global_policy("float32")
     config = read_config(folder)
     network = build_network(config, **arguments)
-    compile_network(network, config, steps_per_epoch=1)
-    network.optimizer.build(network.trainable_variables)
-    network.load_weights(folder / "checkpoint.weights.h5")
-    network.optimizer.finalize_variable_values(network.trainable_variables)
+    load_weights(network, config, folder)
     return network
 
 

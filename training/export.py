@@ -10,7 +10,6 @@ meant for networks that no service is to load, such as the paper's.
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -23,7 +22,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.card import write_card
-from training.config import TrainConfig
 from training.dataset import Dataset, Split
 from training.evaluate import measure, print_figures, run_model
 from training.explain import MAPS, add_maps
@@ -32,9 +30,8 @@ from training.labels import EXPRESSIONS
 from training.metrics import confidence_for_precision, fit_temperature, softmax
 from training.prior import adjust, choose_strength, log_shares
 from training.quantize import INT8_NEEDS, quantize
-from training.release import write_config, write_json
+from training.release import training_record, write_config, write_json
 from training.robustness import measure_robustness
-from training.systems import count_macs
 from training.tencrop import ten_crop_logits
 from training.train import load_network, read_config
 from training.verify import verify
@@ -187,19 +184,6 @@ def compare(run: Path, dataset: Dataset, out: Path) -> None:
             for split in np.unique(test.splits)
         }
     write_json(out / "metrics.json", metrics)
-
-
-def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dict[str, Any]:
-    history = json.loads((run / "log.json").read_text())
-    return {
-        "system": config.system,
-        "epochs": len(history),
-        "planned_epochs": config.epochs,
-        "seconds": round(sum(epoch["seconds"] for epoch in history)),
-        "parameters": network.count_params(),
-        "macs": count_macs(network),
-        "history": history,
-    }
 
 
 def main() -> None:

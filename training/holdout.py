@@ -21,9 +21,13 @@ def thumbnail(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def source(name: str) -> str:
-    """Where a photo comes from, as its name tells: its folder, or what stands before a "_"."""
+    """Where a photo comes from, as its name tells: its folder, or what stands before a "_".
+
+    Else it has no name: the photo's own is nobody's business.
+    """
     folder, _, file = name.rpartition("/")
-    return folder or file.partition("_")[0]
+    before, underscore, _ = file.partition("_")
+    return folder or (before if underscore else "unnamed")
 
 
 def hold_back(names: list[str], thumbnails: NDArray[np.float32]) -> NDArray[np.bool_]:

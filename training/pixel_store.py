@@ -1,9 +1,10 @@
 """The decoded photos of a training set, one after the other in one file that is mapped into memory.
 
 Decoding a JPEG costs as much as training on it, and an epoch comes back to every photo. The file
-lies beside the labels, whose order and sizes it has, and is written again when they changed.
+lies beside the labels, and is written again when their photos, order or sizes changed.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from training.photo_labels import LabelledPhoto
 from training.photos import Photos, Pixels
 
-FILE = "pixels.bin"
+FILE, INDEX = "pixels.bin", "pixels.json"
 
 
 class PixelStore:
@@ -22,13 +23,16 @@ class PixelStore:
         self._shapes = [(photo.height, photo.width, 3) for photo in labelled]
         sizes = [height * width * 3 for height, width, _ in self._shapes]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
-        path = folder / FILE
-        if not path.exists() or path.stat().st_size != self._starts[-1]:
+        path, index = folder / FILE, folder / INDEX
+        held = json.dumps([[photo.name, photo.height, photo.width] for photo in labelled])
+        if not (path.exists() and index.exists() and index.read_text() == held):
+            index.unlink(missing_ok=True)
             new = path.with_suffix(".new")
             with new.open("wb") as file:
                 for photo in tqdm(labelled, desc="decoding", unit=" photos", disable=None):
                     file.write(photos.read(photo.name).tobytes())
             new.replace(path)
+            index.write_text(held)
         self._bytes = np.memmap(path, np.uint8, "r")
 
     def __len__(self) -> int:

@@ -126,9 +126,8 @@ class RefinerBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has 
     def __init__(
         self, plates: Plates, config: TrainConfig, *, crops: int = CROPS, frozen: bool = False
     ) -> None:
-        # One thread beside the network's: two would wait for each other's interpreter lock at every
-        # small step, and bring less than one.
-        super().__init__(workers=1, max_queue_size=32)
+        # No more: threads would wait for each other's interpreter lock at every small step.
+        super().__init__(workers=1)
         self.config, self.crops, self.frozen = config, crops, frozen
         self.teacher = GRAPH.read_bytes()
         self.kinds = {kind: getattr(plates, kind) for kind in SHARES if getattr(plates, kind)}

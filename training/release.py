@@ -6,9 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 from onnx import numpy_helper
+
+from training.config import TrainConfig
+from training.systems import count_macs
 
 CHECKED = ("*.onnx", "*.npz", "metrics.json")  # what the service reads
 
@@ -77,3 +81,17 @@ def perturbed(graph: onnx.ModelProto, change: float = 0.01) -> onnx.ModelProto:
     larger = numpy_helper.to_array(weights) * np.float32(1 + change)
     weights.CopyFrom(numpy_helper.from_array(larger, weights.name))
     return copy
+
+
+def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dict[str, Any]:
+    """How the network of a run was trained, and what it costs."""
+    history = json.loads((run / "log.json").read_text())
+    return {
+        "system": config.system,
+        "epochs": len(history),
+        "planned_epochs": config.epochs,
+        "seconds": round(sum(epoch["seconds"] for epoch in history)),
+        "parameters": network.count_params(),
+        "macs": count_macs(network),
+        "history": history,
+    }

@@ -30,8 +30,9 @@ from training.config import load_config
 from training.dataset import Dataset, Split
 from training.deployment import ask_about_each_class
 from training.labels import EXPRESSIONS
-from training.page import paper_angry_recall, write_page
+from training.page import write_page
 from training.release import write_json
+from training.story import paper_angry_recall
 from training.systems import proposed
 
 CONFIGS = Path(__file__).parent / "configs"

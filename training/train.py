@@ -251,9 +251,20 @@ def load_network(folder: Path) -> keras.Model:
 
 def restore_network(folder: Path) -> keras.Model:
     """The same in the precision that is set. Teachers stay behind: they were for training only."""
-    network = build_trainable(read_config(folder))
-    network.load_weights(folder / "checkpoint.weights.h5")
+    config = read_config(folder)
+    network = build_trainable(config)
+    load_weights(network, config, folder)
     return network
+
+
+def load_weights(network: keras.Model, config: TrainConfig, folder: Path) -> None:
+    """Those of a run's last checkpoint: their averages, where the run keeps any."""
+    if config.weight_average:  # the optimiser has them
+        network.compile(build_optimizer(config, steps_per_epoch=1))
+        network.optimizer.build(network.trainable_variables)
+    network.load_weights(folder / "checkpoint.weights.h5")
+    if config.weight_average:
+        network.optimizer.finalize_variable_values(network.trainable_variables)
 
 
 def smoke(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Dataset]:
@@ -281,16 +292,16 @@ def main() -> None:
     arguments = parser.parse_args()
     config, dataset = load_config(arguments.config), Dataset.load(arguments.data)
     folder = arguments.out or Path("runs") / arguments.config.stem
-    if config.cleaning != "none":
-        dataset = clean(dataset, read_findings(arguments.findings), config.cleaning)
     teachers = [
         (arguments.config.with_name(f"{Path(teacher).name}.py"), Path(teacher))
         for teacher in config.teachers
     ]
     for file, run in [*teachers, (arguments.config, folder)]:
         config, images = load_config(file), dataset
+        if config.cleaning != "none":
+            images = clean(images, read_findings(arguments.findings), config.cleaning)
         if arguments.smoke:
-            config, images = smoke(config, dataset)
+            config, images = smoke(config, images)
             run = run.with_name(run.name + "-smoke")
         (solve if config.optimizer == "liblinear" else train)(config, images, run)
 

@@ -1,4 +1,6 @@
 import io
+import json
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from service.centerface import OUTPUTS
 from service.detector import FaceDetector, load_detector
 from service.errors import ModelError
 from service.faces import Framing, crop_face
-from service.session import DetectionConfig, ModelConfig
+from service.session import REFINER, DetectionConfig, ModelConfig
 from tests.service import graphs
 from tests.service.fakes import FakeSession
 
@@ -390,6 +392,14 @@ def test_in_a_turned_photo_a_face_has_to_be_surer(
 def test_a_model_that_is_no_detector_is_refused(wrong: ModelConfig) -> None:
     with pytest.raises(ModelError, match="expected a face detector with the outputs"):
         FaceDetector(FakeSession(wrong, lambda _: []))
+
+
+def test_two_looks_of_different_releases_are_refused(models_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(models_dir / "face-detector-2.0.0", tmp_path / "face-detector-2.0.0")
+    config = json.loads((folder / REFINER / "config.json").read_text())
+    (folder / REFINER / "config.json").write_text(json.dumps({**config, "version": "1.9.9"}))
+    with pytest.raises(ModelError, match=r"expected version 2\.0\.0.*found 1\.9\.9"):
+        load_detector(folder)
 
 
 def test_the_framing_is_the_models() -> None:

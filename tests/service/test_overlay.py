@@ -121,6 +121,13 @@ def test_large_photos_become_smaller_and_frames_with_them(scale: int) -> None:
     assert changed(picture) == (100, 20, 200, 120)
 
 
+def test_of_a_photo_like_a_thread_no_more_is_drawn_than_is_shown() -> None:
+    """Its width is less than a pixel of the picture; the heat is a square of its height."""
+    picture = drawn(photo(1, 20_000), mark(Frame(-5_000, 10_000, 10_000), ALL_HOT))
+    assert picture.shape == (MAX_SIDE, 1, 3)
+    assert changed(picture) == (0, MAX_SIDE // 2, 1, MAX_SIDE)
+
+
 def test_small_photos_keep_their_size() -> None:
     assert drawn(photo(1, 1), mark(Frame(0, 0, 1), ALL_HOT), boxes=True).shape == (1, 1, 3)
 

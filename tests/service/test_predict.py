@@ -1,5 +1,6 @@
 """The whole service through its public door: real models, real photos, real bytes over HTTP."""
 
+import hashlib
 import json
 import os
 import sys
@@ -61,6 +62,17 @@ def test_a_smiling_face_is_found_and_happy(client: TestClient, photo: bytes) -> 
         assert face["box"]["y"] < y < face["box"]["y"] + face["box"]["h"]
     # The subject's own right eye is on the left of the picture.
     assert face["landmarks"]["right_eye"][0] < face["landmarks"]["left_eye"][0]
+
+
+def test_the_service_tells_of_every_graph_that_it_runs(
+    client: TestClient, models_dir: Path
+) -> None:
+    for model in client.get("/model").json().values():
+        folder = models_dir / f"{model['name']}-{model['version']}"
+        graphs = {str(path.relative_to(folder)) for path in folder.rglob("*.onnx")}
+        assert graphs <= set(model["files"])
+        for name, checksum in model["files"].items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum
 
 
 def test_every_door_gives_the_same_answer(client: TestClient, photo: bytes) -> None:

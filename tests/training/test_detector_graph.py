@@ -5,8 +5,9 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
+from training.cells import OUTPUTS
 from training.centerface import load_graph
-from training.detector_graph import OUTPUTS, GraphError, convert, convert_int8
+from training.detector_graph import GraphError, convert, convert_int8
 from training.systems import face_detector
 
 RANDOM = np.random.default_rng(0)

@@ -39,3 +39,4 @@ def test_more_photos_do_not_move_the_others() -> None:
 def test_the_source_is_the_folder_or_the_prefix() -> None:
     assert source("holiday/beach_1.jpg") == "holiday"
     assert source("street_1.jpg") == "street"
+    assert source("IMG1234.jpg") == "unnamed"  # a photo's own name is not told

@@ -2,7 +2,7 @@
 
 The first network proposes more than there is, as cheaply as it can; this one sees each proposal at
 one size, cut from the photo itself, and has the last word (cascades: Viola & Jones 2001; MTCNN:
-Zhang et al. 2016, arXiv 1604.02878). Ten million MACs a crop. Its answer is a cell as the first
+Zhang et al. 2016, arXiv 1604.02878). Its answer is a cell as the first
 one's are, of a stride that covers the crop.
 """
 
