@@ -1,9 +1,10 @@
 """The ceiling: what the pipeline does without HTTP. `python -m benchmarks.limit`.
 
-The same steps as in the service, called in a loop by as many threads as there are CPUs: no server
-around these steps, in one process, can be faster. And the CPU time of each step, and of those that
-a server adds: receiving, parsing, handing over to threads and batches, encoding the answer. Writes
-benchmarks/results/limit.json. Takes two minutes.
+The same steps as in the service, called in a loop by a process for each CPU, and by as many threads
+of one process, which share its interpreter lock: no server around these steps can be faster. And
+the CPU time of each step, and of those that a server adds: receiving, parsing, handing over to
+threads and batches, encoding the answer, and all that the application does around the pipeline.
+Writes benchmarks/results/limit.json. Takes three minutes.
 """
 
 import argparse
@@ -13,10 +14,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import Any
 
+from benchmarks.application import application_ms
 from benchmarks.bare import BarePipeline
 from benchmarks.payloads import IMAGES
 from benchmarks.record import machine, record
@@ -98,32 +100,39 @@ def main() -> None:
         return pace(bare, name, threads=threads, seconds=arguments.seconds)
 
     contestants = {
-        f"{name} x {threads}": lambda name=name, threads=threads: measure(name, threads)
+        f"{name} x {threads}": partial(measure, name, threads)
         for name in IMAGES
         for threads in sorted({1, cpus})
     }
-    paces = alternate(contestants, arguments.repeats)
+    with processes() as in_processes:
+        for name in IMAGES:
+            in_processes(name, 1)  # warms up
+            contestants[f"{name} in processes"] = partial(in_processes, name, arguments.seconds)
+        paces = alternate(contestants, arguments.repeats)
     images: dict[str, Any] = {}
     for name in IMAGES:
         one, all_ = ([run.per_s for run in paces[f"{name} x {n}"]] for n in (1, cpus))
+        stages = {**stages_ms(name, bare), "application": application_ms(name)}
         images[name] = {
             "bytes": len(IMAGES[name]),
-            "per_s": summary(all_),
+            "per_s": summary([run.per_s for run in paces[f"{name} in processes"]]),
+            "per_s_of_threads": summary(all_),
             "per_s_of_one_thread": summary(one),
-            "cpu_ms": summary([run.cpu_ms for run in paces[f"{name} x {cpus}"]]),
-            "stages_ms": {stage: round(ms, 3) for stage, ms in stages_ms(name, bare).items()},
+            "cpu_ms": summary([run.cpu_ms for run in paces[f"{name} in processes"]]),
+            "stages_ms": {stage: round(ms, 3) for stage, ms in stages.items()},
         }
     ratios = {
-        f"{name}_all_threads_vs_one": ratio(
-            [run.per_s for run in paces[f"{name} x {cpus}"]],
+        f"{name}_{what}_vs_one_thread": ratio(
+            [run.per_s for run in paces[f"{name} {how}"]],
             [run.per_s for run in paces[f"{name} x 1"]],
         )
         for name in IMAGES
+        for what, how in (("processes", "in processes"), ("threads", f"x {cpus}"))
     }
     result = {
         "seconds": arguments.seconds,
         "repeats": arguments.repeats,
-        "threads": cpus,
+        "cpus": cpus,
         "images": images,
         "ratios": ratios,
     }

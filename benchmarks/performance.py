@@ -90,13 +90,15 @@ def _limit(results: Path) -> str:
             name,
             image["per_s"]["median"],
             _range(image["per_s"]),
+            image["per_s_of_threads"]["median"],
             image["per_s_of_one_thread"]["median"],
             image["cpu_ms"]["median"],
         ]
         for name, image in result["images"].items()
     ]
-    head = ["image", f"a second, {result['threads']} threads", "range", "one thread", "CPU ms"]
-    return _markdown(head, rows)
+    cpus = result["cpus"]
+    head = ["image", f"a second, {cpus} processes", "range", f"{cpus} threads", "one thread"]
+    return _markdown([*head, "CPU ms"], rows)
 
 
 def _stages(results: Path) -> str:

@@ -1,20 +1,23 @@
 """The service as clients meet it: throughput and latency. `python -m benchmarks.service`.
 
 Closed loop: wrk keeps 16 requests under way and counts the answers, for each image, raw and as a
-form, at one worker and at two. The in-process limit takes part in the same rounds; what HTTP,
-threads, batches, logs and metrics cost is the ratio of the two. Open loop: Poisson arrivals at 50
-and 80 % of the throughput found before. Writes benchmarks/results/service.json. Takes 20 minutes.
+form, with one process and with one for each CPU. The limit, a process for each CPU too, takes part
+in the same rounds; what HTTP, threads, batches, logs and metrics cost is the ratio of the two. Open
+loop: Poisson arrivals at 50 and 80 % of the throughput found before. Writes
+benchmarks/results/service.json. Takes 20 minutes.
 
 The clients run on the same CPUs as the server, and what they take is missing in its throughput. The
 limit has no client, so the ratio tells rather too little than too much.
 """
 
 import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from statistics import median
 from typing import Any
 
-from benchmarks.limit import Pace, bare_pipeline, pace
+from benchmarks.limit import Pace, processes
 from benchmarks.payloads import IMAGES, Payload, form, raw
 from benchmarks.poisson import Latencies, open_loop
 from benchmarks.process import Server, service
@@ -25,18 +28,20 @@ from service.cpus import available_cpus
 
 CONNECTIONS = 16
 LOADS = (50, 80)  # per cent of the throughput
-WORKERS = (1, 2)
+WORKERS = (1, available_cpus())
 FORMS = {"raw": raw, "form": form}
+
+Limit = Callable[[str, float], Pace]
 
 
 def throughput(
-    servers: dict[int, Server], seconds: int, repeats: int
+    servers: dict[int, Server], limit: Limit, seconds: int, repeats: int
 ) -> tuple[dict[str, list[Throughput]], dict[str, list[Pace]]]:
     """Of each image in each form on each server, and of the limit, in the same rounds."""
-    bare, threads = bare_pipeline(), available_cpus()
     contestants: dict[str, partial[Throughput] | partial[Pace]] = {}
     for name in IMAGES:
-        contestants[f"limit {name}"] = partial(pace, bare, name, threads=threads, seconds=seconds)
+        limit(name, 1)  # warms up
+        contestants[f"limit {name}"] = partial(limit, name, seconds)
         for how, payload in FORMS.items():
             for workers, server in servers.items():
                 closed_loop(server, payload(name), connections=CONNECTIONS, seconds=1)  # warms up
@@ -95,15 +100,18 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     begun_on = machine()
-    with service(workers=1) as one, service(workers=2) as two:
-        servers = dict(zip(WORKERS, (one, two), strict=True))
-        closed, limits = throughput(servers, arguments.seconds, arguments.repeats)
+    with ExitStack() as stack:
+        servers = {workers: stack.enter_context(service(workers=workers)) for workers in WORKERS}
+        limit = stack.enter_context(processes())
+        closed, limits = throughput(servers, limit, arguments.seconds, arguments.repeats)
         capacity = {key: median(run.per_s for run in runs) for key, runs in closed.items()}
         opened = latencies(servers, capacity, arguments.open_seconds, arguments.repeats)
 
-    def against_limit(name: str) -> float:
-        found = ([run.per_s for run in runs] for runs in (closed[f"{name} raw 1"], limits[name]))
-        return ratio(*found)
+    most = WORKERS[-1]
+
+    def against_limit(name: str, workers: int) -> float:
+        runs = (closed[f"{name} raw {workers}"], limits[name])
+        return ratio(*([run.per_s for run in of] for of in runs))
 
     result = {
         "seconds": arguments.seconds,
@@ -130,10 +138,12 @@ def main() -> None:
             key: open_summary(runs, _rate(key, capacity)) for key, runs in opened.items()
         },
         "ratios": {
-            "photos_vs_limit": against_limit("photo"),
-            "crops_vs_limit": against_limit("crop"),
-            "1080p_vs_limit": against_limit("1080p"),
-            "p99_over_p50_at_80": round(tail(opened["photo 1 80"]), 2),
+            "photos_vs_limit": against_limit("photo", most),
+            "crops_vs_limit": against_limit("crop", most),
+            "1080p_vs_limit": against_limit("1080p", most),
+            "photos_of_one_process_vs_limit": against_limit("photo", 1),
+            "p99_over_p50_at_80": round(tail(opened[f"photo {most} 80"]), 2),
+            "p99_over_p50_at_80_of_one_process": round(tail(opened["photo 1 80"]), 2),
         },
     }
     record("service", begun_on, result)

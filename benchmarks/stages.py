@@ -105,10 +105,10 @@ async def _asynchronous(name: str, detect: bool) -> dict[str, float]:
             await batcher.submit(0)
 
         found = {
-            "parse": await _cost_ms(lambda: _parse(raw(name))),
-            "parse_form": await _cost_ms(lambda: _parse(form(name))),
-            "queue": await _cost_ms(hand_over),
-            "encode": await _cost_ms(encode),
+            "parse": await cost_ms(lambda: _parse(raw(name))),
+            "parse_form": await cost_ms(lambda: _parse(form(name))),
+            "queue": await cost_ms(hand_over),
+            "encode": await cost_ms(encode),
         }
     await batcher.stop()
     return found
@@ -134,7 +134,7 @@ async def _parse(payload: Payload) -> None:
     await read_image(request, UploadLimits())
 
 
-async def _cost_ms(work: Callable[[], Awaitable[object]]) -> float:
+async def cost_ms(work: Callable[[], Awaitable[object]]) -> float:
     """Median CPU time of all threads."""
     await work()
     times = []

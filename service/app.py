@@ -35,6 +35,7 @@ from service.routes import router
 from service.schemas import ModelReport, Models
 from service.session import GRAPHS, Session, load_session
 from service.settings import Settings
+from service.shortcut import Shortcut
 from service.state import Service
 from service.tracing import TracingMiddleware, open_tracing
 from service.uploads import UploadLimits
@@ -165,6 +166,7 @@ def create_app(
         # The spans of the framework would hold paths and query strings.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.add_middleware(Shortcut, routes=router.routes)
     app.add_middleware(
         ExchangeMiddleware,
         observer=counts,

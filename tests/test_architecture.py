@@ -25,6 +25,7 @@ LAYERS = [
     {"openapi", "admission"},
     {"state"},
     {"routes", "probes", "pages", "problems"},
+    {"shortcut"},
     {"app"},
     {"supervisor"},
     {"server", "predict"},
