@@ -11,6 +11,8 @@ from types import FrameType
 
 import uvicorn
 
+from service.listener import Listener
+
 _LAST_ARRIVALS_S = 0.1
 _TICK_S = 0.1
 
@@ -35,8 +37,11 @@ class Server(uvicorn.Server):
         self.gave_up = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
         for sock in sockets or []:
+            # Of a server, uvicorn asks no more than this one can.
+            listener = Listener(sock, self._protocol, backlog=self.config.backlog)
+            self.servers.append(listener)  # type: ignore[arg-type]
             host, port = sock.getsockname()[:2]
             logger.info("serving", extra={"fields": {"host": host, "port": port}})
 

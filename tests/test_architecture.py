@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 # Imports point left only: a module may import those of earlier rows, never its own row or later.
 LAYERS = [
-    {"errors", "settings", "cpus", "timing", "vigil", "memory", "png"},
+    {"errors", "settings", "cpus", "timing", "vigil", "memory", "png", "listener"},
     {"headers", "protocol", "drain"},
     {"metrics", "logs", "keys", "rate", "cors"},
     {"images", "faces", "candidates", "tracing", "metrics_server"},
@@ -19,7 +19,7 @@ LAYERS = [
     {"refiner"},
     {"detector", "classifier", "batcher"},
     {"explainer"},
-    {"overlay", "analysis"},
+    {"overlay", "analysis", "sight"},
     {"pipeline"},
     {"uploads", "accept", "options", "schemas"},
     {"openapi", "admission"},
