@@ -27,7 +27,7 @@ from service.keys import Keys
 from service.logs import ExchangeMiddleware
 from service.metrics import Metrics
 from service.pages import STATIC, Files, pages
-from service.pipeline import Crop, ExpressionPipeline
+from service.pipeline import ExpressionPipeline
 from service.probes import probes, scrape
 from service.problems import crashed, on_http_exception, on_service_error
 from service.rate import RateLimit
@@ -36,6 +36,7 @@ from service.schemas import ModelReport, Models
 from service.session import GRAPHS, Session, load_session
 from service.settings import Settings
 from service.shortcut import Shortcut
+from service.sight import Crop
 from service.state import Service
 from service.tracing import TracingMiddleware, open_tracing
 from service.uploads import UploadLimits
@@ -84,6 +85,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
         executor,
         ImageLimits(max_pixels=settings.max_pixels),
         metrics,
+        alone=settings.max_batch_size,
     )
     batcher.start()
     try:

@@ -1,7 +1,9 @@
 """One image in, its faces and their expressions out: the only place where the steps are in order.
 
-decode -> detect -> crop      one job on a worker thread
-queue -> inference            one batcher entry per face
+decode -> detect -> crop -> inference      a photo: one job on a worker thread
+decode -> crop, queue -> inference         a face that comes as an image: a batcher entry
+
+The faces of a crowd queue as well, one entry each, so that all batch workers share them.
 
 An explanation is one job to its end, so that no more photos are in memory than threads at work:
 
@@ -9,10 +11,11 @@ decode -> detect -> crop -> inference with maps -> draw
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -20,33 +23,20 @@ from numpy.typing import NDArray
 
 from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Probabilities
 from service.batcher import Answer, MicroBatcher
+from service.errors import InferenceFailed
 from service.explainer import Heat
-from service.faces import Face, Frame, Framing, crop_face, crop_whole, frame_whole
-from service.images import ImageLimits, Photo, decode_image, to_gray
+from service.faces import Face, Frame, frame_whole
+from service.images import ImageLimits, Photo
 from service.metrics import FaceMeasures, Metrics
 from service.overlay import Mark, draw_overlay
+from service.sight import Crop, Detector, Seen, Sight
 from service.timing import Timing
 from service.vigil import Vigil
-
-Crop = NDArray[np.uint8]
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
-
-class Detector(Protocol):
-    """What finds faces; `service.detector.FaceDetector` is one."""
-
-    @property
-    def framing(self) -> Framing: ...
-    def detect(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        min_face_size: float = 20.0,
-        max_faces: int = 100,
-        rotate: bool = False,
-    ) -> list[Face]: ...
+logger = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
@@ -56,6 +46,7 @@ class Classifier(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def uncertain_below(self) -> float: ...
+    def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
 
 class Explainer(Protocol):
@@ -66,25 +57,13 @@ class Explainer(Protocol):
     ) -> tuple[list[Probabilities], list[Heat]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An image ready for the classifier: a crop for each face, and when each step was done."""
-
-    width: int
-    height: int
-    faces: Sequence[Face | None]
-    crops: list[Crop]
-    started: float
-    decoded: float
-    detected: float
-
-
 class ExpressionPipeline:
     """Analyses images. Stateless between calls; any number may run at once.
 
-    `executor` decodes and detects, with as many threads as there are CPUs. `batcher` runs the
-    classifier, and is started and stopped by whoever made it. A job of `executor` that is longer
-    than `stall_s` counts as stuck.
+    `executor` has as many threads as there are CPUs: each looks at a photo and reads its faces, up
+    to `alone` of them, as one batch. All other crops go to `batcher`, which runs the classifier as
+    well, and is started and stopped by whoever made it. A job of `executor` that is longer than
+    `stall_s` counts as stuck.
     """
 
     def __init__(
@@ -97,16 +76,18 @@ class ExpressionPipeline:
         limits: ImageLimits,
         metrics: Metrics,
         *,
+        alone: int = 8,
         stall_s: float = 30.0,
     ) -> None:
-        self._detector = detector
+        self._sight = Sight(detector, limits, metrics)
+        self._classifier = classifier
         self._labels = classifier.labels
         self._uncertain_below = classifier.uncertain_below
         self._explainer = explainer
         self._batcher = batcher
         self._executor = executor
-        self._limits = limits
         self._metrics = metrics
+        self._alone = alone
         self._vigil = Vigil(stall_s)
 
     @property
@@ -134,24 +115,25 @@ class ExpressionPipeline:
         not begun by then will not run.
         """
         arrived = time.perf_counter()
-        prepared = await self._on_a_thread(
-            self._prepare, data, detect, max_faces, min_face_size, rotate
+        seen, answers = await self._on_a_thread(
+            self._see_and_read, data, detect, max_faces, min_face_size, rotate
         )
-        answers = await self._classify(prepared.crops)
+        if answers is None:
+            answers = await self._classify(seen.crops)
         # The face that was answered last.
         queue_s, run_s = max(
             ((answer.queue_s, answer.run_s) for answer in answers), key=sum, default=(0.0, 0.0)
         )
         timing = Timing(
-            decode=prepared.decoded - prepared.started,
-            detect=prepared.detected - prepared.decoded,
-            queue=prepared.started - arrived + queue_s,
+            decode=seen.decoded - seen.started,
+            detect=seen.detected - seen.decoded,
+            queue=seen.started - arrived + queue_s,
             inference=run_s,
             total=time.perf_counter() - arrived,
             arrived=arrived,
-            started=prepared.started,
+            started=seen.started,
         )
-        analysis = self._analysis(prepared, [answer.result for answer in answers], timing)
+        analysis = self._analysis(seen, [answer.result for answer in answers], timing)
         self._count(analysis)
         return analysis
 
@@ -175,29 +157,29 @@ class ExpressionPipeline:
         arrived = time.perf_counter()
 
         def work() -> ExplainedAnalysis:
-            photo, prepared = self._see(data, detect, max_faces, min_face_size, rotate)
-            frames = [self._frame(face, photo) for face in prepared.faces]
-            rows, heats = self._explainer.explain(prepared.crops, frames, label)
+            photo, seen = self._sight.see(data, detect, max_faces, min_face_size, rotate)
+            frames = [self._frame(face, photo) for face in seen.faces]
+            rows, heats = self._explainer.explain(seen.crops, frames, label)
             heats = [
                 self._as_the_face_lies(heat, face) if face else heat
-                for face, heat in zip(prepared.faces, heats, strict=True)
+                for face, heat in zip(seen.faces, heats, strict=True)
             ]
             read = time.perf_counter()
             picture = None
             if draw:
-                picture = draw_overlay(photo, self._marks(prepared, rows, heats), boxes=boxes)
+                picture = draw_overlay(photo, self._marks(seen, rows, heats), boxes=boxes)
             ended = time.perf_counter()
             timing = Timing(
-                decode=prepared.decoded - prepared.started,
-                detect=prepared.detected - prepared.decoded,
-                queue=prepared.started - arrived,
-                inference=read - prepared.detected if heats else 0.0,
+                decode=seen.decoded - seen.started,
+                detect=seen.detected - seen.decoded,
+                queue=seen.started - arrived,
+                inference=read - seen.detected if heats else 0.0,
                 draw=ended - read if draw else 0.0,
                 total=ended - arrived,
                 arrived=arrived,
-                started=prepared.started,
+                started=seen.started,
             )
-            return ExplainedAnalysis(self._analysis(prepared, rows, timing), heats, picture)
+            return ExplainedAnalysis(self._analysis(seen, rows, timing), heats, picture)
 
         explained = await self._on_a_thread(work)
         self._count(explained.analysis)
@@ -212,46 +194,32 @@ class ExpressionPipeline:
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, watched)
 
-    def _prepare(
+    def _see_and_read(
         self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool
-    ) -> _Prepared:
-        """Everything up to the crops, on one thread: each hand-over costs about 0.1 ms.
+    ) -> tuple[Seen, list[Answer[Probabilities]] | None]:
+        """Everything on one thread, as each hand-over costs 0.1 ms; None for answers yet to come.
 
-        The photo is given up here: many may wait for their batch.
+        A batch saves hand-overs and no time of the model, so that the few faces of a photo gain
+        nothing from waiting for others.
         """
-        return self._see(data, detect, max_faces, min_face_size, rotate)[1]
+        seen = self._sight.see(data, detect, max_faces, min_face_size, rotate)[1]
+        if not detect or len(seen.crops) > self._alone:
+            return seen, None
+        return seen, self._read(seen.crops)
 
-    def _see(
-        self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool
-    ) -> tuple[Photo, _Prepared]:
-        started = time.perf_counter()
-        photo = decode_image(data, self._limits)
-        self._metrics.image_decoded(photo.brightness)
-        faces: Sequence[Face | None]
-        if detect:
-            decoded = time.perf_counter()
-            faces, crops = self._find(photo, max_faces, min_face_size, rotate)
-            detected = time.perf_counter()
-        else:
-            faces, crops = [None], [crop_whole(to_gray(photo.pixels))]
-            decoded = detected = time.perf_counter()
-        return photo, _Prepared(photo.width, photo.height, faces, crops, started, decoded, detected)
-
-    def _find(
-        self, photo: Photo, max_faces: int, min_face_size: float, rotate: bool
-    ) -> tuple[list[Face], list[Crop]]:
-        found = self._detector.detect(
-            photo.pixels,
-            min_face_size=min_face_size / max(photo.scale),
-            max_faces=max_faces,
-            rotate=rotate,
-        )
-        framing = self._detector.framing
-        crops = [
-            crop_face(photo.pixels, face.box, framing, turns=face.turns, roll=face.roll)
-            for face in found
-        ]
-        return [face.scaled(photo.scale) for face in found], crops
+    def _read(self, crops: list[Crop]) -> list[Answer[Probabilities]]:
+        if not crops:
+            return []
+        began = time.perf_counter()
+        try:
+            rows = self._classifier.predict(np.stack(crops))
+        except InferenceFailed:
+            logger.exception("The faces of a photo, %d, could not be read.", len(crops))
+            raise
+        finally:
+            self._metrics.batch_finished(len(crops))
+        ended = time.perf_counter()
+        return [Answer(row, queue_s=0.0, run_s=ended - began) for row in rows]
 
     async def _classify(self, crops: list[Crop]) -> list[Answer[Probabilities]]:
         queued: list[asyncio.Future[Answer[Probabilities]]] = []
@@ -268,27 +236,25 @@ class ExpressionPipeline:
         """What of the full picture became the crop."""
         if face is None:
             return frame_whole(photo.height, photo.width)
-        return self._detector.framing.frame(face.box, face.turns, face.roll)
+        return self._sight.framing.frame(face.box, face.turns, face.roll)
 
     def _as_the_face_lies(self, heat: Heat, face: Face) -> Heat:
         """The heat of a crop, which stands upright, as it lies in the photo."""
-        lean = self._detector.framing.lean(face.roll)
+        lean = self._sight.framing.lean(face.roll)
         return replace(heat, values=np.rot90(heat.values, -face.turns), roll=lean)
 
-    def _marks(
-        self, prepared: _Prepared, rows: list[Probabilities], heats: list[Heat]
-    ) -> list[Mark]:
+    def _marks(self, seen: Seen, rows: list[Probabilities], heats: list[Heat]) -> list[Mark]:
         return [
             Mark(heat, face.box if face else None, float(row[self._labels.index(heat.label)]))
-            for face, row, heat in zip(prepared.faces, rows, heats, strict=True)
+            for face, row, heat in zip(seen.faces, rows, heats, strict=True)
         ]
 
-    def _analysis(self, prepared: _Prepared, rows: list[Probabilities], timing: Timing) -> Analysis:
+    def _analysis(self, seen: Seen, rows: list[Probabilities], timing: Timing) -> Analysis:
         faces = tuple(
             FaceExpression(face, row, float(row.max()) < self._uncertain_below)
-            for face, row in zip(prepared.faces, rows, strict=True)
+            for face, row in zip(seen.faces, rows, strict=True)
         )
-        return Analysis(prepared.width, prepared.height, faces, timing)
+        return Analysis(seen.width, seen.height, faces, timing)
 
     def _count(self, analysis: Analysis) -> None:
         side = max(analysis.width, analysis.height)

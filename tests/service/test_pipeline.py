@@ -21,8 +21,9 @@ from service.explainer import ExpressionExplainer
 from service.faces import Face, Frame, Framing
 from service.images import MIN_LONG_SIDE, ImageLimits
 from service.metrics import Metrics
-from service.pipeline import Crop, ExpressionPipeline
+from service.pipeline import ExpressionPipeline
 from service.session import InputConfig, ModelConfig
+from service.sight import Crop
 from tests.service.fakes import PATIENCE_S, FakeSession, GatedBatch, GatedRunner
 
 pytestmark = pytest.mark.anyio
@@ -162,20 +163,24 @@ async def house(
     threads: int = 2,
     workers: int = 1,
     stall_s: float = 30.0,
+    alone: int = 0,
+    classifier: ExpressionClassifier = CLASSIFIER,
     **batching: int,
 ) -> AsyncIterator[House]:
+    """Every face goes through the batcher, unless some are to be read `alone`."""
     metrics = WatchedMetrics()
     detector = detector or FakeDetector()
     batcher = MicroBatcher(run, workers=workers, stall_s=stall_s, observer=metrics, **batching)
     with ThreadPoolExecutor(threads) as executor:
         pipeline = ExpressionPipeline(
             detector,
-            CLASSIFIER,
+            classifier,
             explainer or WatchedExplainer(),
             batcher,
             executor,
             limits or ImageLimits(),
             metrics,
+            alone=alone,
             stall_s=stall_s,
         )
         batcher.start()
@@ -477,6 +482,61 @@ async def test_faces_that_do_not_fit_into_the_queue_fail_the_image() -> None:
         answer(batch)
         assert labels_of(await first) == ["happy"]
         assert labels_of(await last) == ["angry"]
+
+
+# Faces that are read where they were found
+
+
+def unasked(crops: list[Crop]) -> Iterable[Probabilities]:
+    raise AssertionError("expected no batch of others")
+
+
+async def test_a_few_faces_are_read_by_the_thread_that_found_them() -> None:
+    async with house(unasked, detector=FakeDetector(BOXES), alone=3) as it:
+        analysis = await it.pipeline.analyze(group("happy", "fear", "neutral"))
+    assert labels_of(analysis) == ["happy", "fear", "neutral"]
+    stages = analysis.timing.stages()
+    assert list(stages) == ["decode", "detect", "queue", "inference"]
+    assert sum(stages.values()) <= analysis.timing.total
+    assert it.sample("mien_batch_size_sum") == 3
+    assert it.sample("mien_batch_size_count") == 1
+
+
+async def test_nothing_is_read_where_no_face_was_found() -> None:
+    async with house(unasked, alone=3) as it:
+        analysis = await it.pipeline.analyze(plain("sad"))
+    assert analysis.faces == ()
+    assert analysis.timing.inference == 0
+    assert it.sample("mien_batch_size_count") == 0
+
+
+@pytest.mark.parametrize("detect", [True, False])
+async def test_crowds_and_crops_share_batches(detect: bool) -> None:
+    sizes = []
+
+    def run(crops: list[Crop]) -> Iterable[Probabilities]:
+        sizes.append(len(crops))
+        return classify(crops)
+
+    async with house(run, detector=FakeDetector(BOXES), alone=2, max_batch_size=1) as it:
+        analysis = await it.pipeline.analyze(group("happy", "fear", "sad"), detect=detect)
+    assert sizes == [1] * len(analysis.faces)
+
+
+async def test_faces_that_cannot_be_read_fail_their_photo(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        nothing = np.full((len(crops), len(LABELS)), np.nan, np.float32)
+        return [nothing, nothing]
+
+    classifier = ExpressionClassifier(FakeSession(CONFIG, broken))
+    async with house(detector=FakeDetector(BOXES), alone=3, classifier=classifier) as it:
+        with pytest.raises(InferenceFailed, match="not finite"):
+            await it.pipeline.analyze(group("happy", "fear", "sad"))
+        assert it.pipeline.healthy
+    assert "The faces of a photo, 3, could not be read." in caplog.text
+    assert it.sample("mien_batch_size_sum") == 3
 
 
 # Callers that leave
