@@ -54,10 +54,13 @@ class Listener:
             await self._loop.connect_accepted_socket(self._protocol, connection)
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more, and close the socket: who comes now is refused, and not cut off later."""
+        if self._sock.fileno() < 0:
+            return  # closed before, as uvicorn closes its servers once more
         self._loop.remove_reader(self._sock)
         if self._pause is not None:
             self._pause.cancel()
+        self._sock.close()
 
     async def wait_closed(self) -> None:
         """Return when everyone who was taken has been heard."""

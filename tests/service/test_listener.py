@@ -169,3 +169,17 @@ def test_after_the_end_nobody_is_taken(sock: Watched, monkeypatch: pytest.Monkey
 
     uvloop.run(main())
     assert sock.accepted == 0
+
+
+def test_after_the_end_clients_are_refused(sock: Watched) -> None:
+    """And not left waiting in a socket that is closed later, which would cut them off."""
+
+    async def main() -> None:
+        address = sock.getsockname()
+        async with listening(sock) as listener:
+            assert await ask(sock) == b"hello"
+        listener.close()  # once more, as uvicorn does
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*address)
+
+    uvloop.run(main())
