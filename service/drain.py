@@ -40,7 +40,12 @@ class Server(uvicorn.Server):
         await super().startup([])
         for sock in sockets or []:
             # Of a server, uvicorn asks no more than this one can.
-            listener = Listener(sock, self._protocol, backlog=self.config.backlog)
+            listener = Listener(
+                sock,
+                self._protocol,
+                backlog=self.config.backlog,
+                shared=self.config.workers > 1,
+            )
             self.servers.append(listener)  # type: ignore[arg-type]
             host, port = sock.getsockname()[:2]
             logger.info("serving", extra={"fields": {"host": host, "port": port}})

@@ -73,6 +73,7 @@ def _work(
         http=BoundedProtocol,
         ws="none",
         lifespan="on",
+        workers=settings.workers,
         log_config=None,
         log_level="warning",  # the steps of a server's life are told below
         access_log=False,

@@ -2,6 +2,7 @@ import asyncio
 import errno
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from typing import cast
@@ -54,7 +55,7 @@ class Echo(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def listening(sock: socket.socket) -> AsyncIterator[Listener]:
+async def listening(sock: socket.socket, shared: bool = True) -> AsyncIterator[Listener]:
     """A listener that is closed in the end, when all that it took has gone."""
     echoes: list[Echo] = []
 
@@ -62,7 +63,7 @@ async def listening(sock: socket.socket) -> AsyncIterator[Listener]:
         echoes.append(Echo())
         return echoes[-1]
 
-    listener = Listener(sock, echo, backlog=CLIENTS)
+    listener = Listener(sock, echo, backlog=CLIENTS, shared=shared)
     try:
         yield listener
     finally:
@@ -123,6 +124,22 @@ def test_those_who_share_a_socket_share_its_connections(sock: Watched) -> None:
     with twin:
         uvloop.run(main())
         assert sock.accepted == twin.accepted == CLIENTS // 2
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_it_gives_way_to_those_who_share_its_socket(
+    sock: Watched, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone it has nobody to wait for."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+
+    async def main() -> None:
+        async with listening(sock, shared):
+            await asyncio.gather(*(ask(sock) for _ in range(CLIENTS)))
+
+    uvloop.run(main())
+    assert len(pauses) == (CLIENTS if shared else 0)
 
 
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENOBUFS])
