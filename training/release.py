@@ -90,7 +90,6 @@ def training_record(run: Path, config: TrainConfig, network: keras.Model) -> dic
         "system": config.system,
         "epochs": len(history),
         "planned_epochs": config.epochs,
-        "seconds": round(sum(epoch["seconds"] for epoch in history)),
         "parameters": network.count_params(),
         "macs": count_macs(network),
         "history": history,

@@ -14,6 +14,7 @@ from training.comparison import (
     ReportError,
     compare_systems,
     convergence,
+    hours,
 )
 from training.config import load_config
 from training.dataset import Dataset
@@ -42,6 +43,12 @@ def test_one_epoch_tells_nothing_unless_it_solved_the_problem() -> None:
     solved = [{"newton_steps": 12, "val_logits_accuracy": 0.5}]
     assert convergence(solved, 1000) == "solved: 12 Newton steps"
     assert convergence(solved, 12) == "not converged: 12 Newton steps"
+
+
+def test_an_epoch_in_which_the_machine_slept_costs_what_the_others_do() -> None:
+    epochs = [{"seconds": seconds, "device": "tensorflow, 2 cores"} for seconds in (90, 90, 9000)]
+    epochs += [{"seconds": 2, "device": "jax, gpu"}] * 45
+    assert hours(epochs) == (3 * 90 + 45 * 2) / 3600
 
 
 def test_every_config_that_the_report_names_is_there() -> None:
