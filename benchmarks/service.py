@@ -3,16 +3,20 @@
 Closed loop: wrk keeps 16 requests under way and counts the answers, for each image, raw and as a
 form, with one process and with one for each CPU. The limit, a process for each CPU too, takes part
 in the same rounds; what HTTP, threads, batches, logs and metrics cost is the ratio of the two. Open
-loop: Poisson arrivals at 50 and 80 % of the throughput found before. Writes
-benchmarks/results/service.json. Takes 20 minutes.
+loop: Poisson arrivals at 50 and 80 % of what the server does just before, as other tenants of the
+machine take more at one time than at another. Writes benchmarks/results/service.json. Takes 22
+minutes.
 
 The clients run on the same CPUs as the server, and what they take is missing in its throughput. The
 limit has no client, so the ratio tells rather too little than too much.
 """
 
 import argparse
+import itertools
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import Any
@@ -27,6 +31,7 @@ from benchmarks.wrk import Throughput, closed_loop
 from service.cpus import available_cpus
 
 CONNECTIONS = 16
+CAPACITY_S = 2
 LOADS = (50, 80)  # per cent of the throughput
 WORKERS = (1, available_cpus())
 FORMS = {"raw": raw, "form": form}
@@ -53,20 +58,32 @@ def throughput(
     return found, limits
 
 
-def latencies(
-    servers: dict[int, Server], capacity: dict[str, float], seconds: int, repeats: int
-) -> dict[str, list[Latencies]]:
-    """Of each raw image on each server, at each share of its capacity."""
-    rounds = iter(range(10**6))
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What came at a share of what the server could do, and how long it took."""
 
-    def measure(server: Server, payload: Payload, per_s: float) -> Latencies:
+    per_s: float
+    latencies: Latencies
+
+    @property
+    def tail(self) -> float:
+        """How much longer the slowest hundredth waits than half of all."""
+        return self.latencies.percentile_ms(99) / self.latencies.percentile_ms(50)
+
+
+def latencies(servers: dict[int, Server], seconds: int, repeats: int) -> dict[str, list[Opened]]:
+    """Of each raw image on each server, at each share of its capacity."""
+    rounds = itertools.count()
+
+    def measure(server: Server, payload: Payload, load: int) -> Opened:
+        capacity = closed_loop(server, payload, connections=CONNECTIONS, seconds=CAPACITY_S).per_s
+        per_s = capacity * load / 100
         # Other arrivals in every run, and the same in every repetition of the whole.
-        return open_loop(server.address, payload, per_s=per_s, seconds=seconds, seed=next(rounds))
+        found = open_loop(server.address, payload, per_s=per_s, seconds=seconds, seed=next(rounds))
+        return Opened(per_s, found)
 
     contestants = {
-        f"{name} {workers} {load}": partial(
-            measure, server, raw(name), capacity[f"{name} raw {workers}"] * load / 100
-        )
+        f"{name} {workers} {load}": partial(measure, server, raw(name), load)
         for name in IMAGES
         for workers, server in servers.items()
         for load in LOADS
@@ -74,23 +91,18 @@ def latencies(
     return alternate(contestants, repeats)
 
 
-def open_summary(runs: list[Latencies], per_s: float) -> dict[str, Any]:
-    """Of several runs at one rate."""
+def open_summary(runs: list[Opened]) -> dict[str, Any]:
+    """Of several runs at one share."""
+    of = [run.latencies for run in runs]
+    others = sum((run.others for run in of), Counter[int]())
     return {
-        "per_s": round(per_s, 1),
-        "requests": sum(len(run.seconds) for run in runs),
-        "others": {str(status): n for run in runs for status, n in run.others.items()},
-        **{
-            f"p{p}_ms": round(median(run.percentile_ms(p) for run in runs), 2) for p in (50, 95, 99)
-        },
-        "p99_over_p50": round(tail(runs), 2),
-        "client_lag_ms": round(1000 * median(run.lag_s for run in runs), 2),
+        "per_s": round(median(run.per_s for run in runs), 1),
+        "requests": sum(len(run.seconds) for run in of),
+        "others": {str(status): n for status, n in others.items()},
+        **{f"p{p}_ms": round(median(run.percentile_ms(p) for run in of), 2) for p in (50, 95, 99)},
+        "p99_over_p50": round(median(run.tail for run in runs), 2),
+        "client_lag_ms": round(1000 * median(run.lag_s for run in of), 2),
     }
-
-
-def tail(runs: list[Latencies]) -> float:
-    """How much longer the slowest hundredth waits than half of all."""
-    return median(run.percentile_ms(99) / run.percentile_ms(50) for run in runs)
 
 
 def main() -> None:
@@ -104,14 +116,16 @@ def main() -> None:
         servers = {workers: stack.enter_context(service(workers=workers)) for workers in WORKERS}
         limit = stack.enter_context(processes())
         closed, limits = throughput(servers, limit, arguments.seconds, arguments.repeats)
-        capacity = {key: median(run.per_s for run in runs) for key, runs in closed.items()}
-        opened = latencies(servers, capacity, arguments.open_seconds, arguments.repeats)
+        opened = latencies(servers, arguments.open_seconds, arguments.repeats)
 
     most = WORKERS[-1]
 
     def against_limit(name: str, workers: int) -> float:
         runs = (closed[f"{name} raw {workers}"], limits[name])
         return ratio(*([run.per_s for run in of] for of in runs))
+
+    def tail(workers: int) -> float:
+        return round(median(run.tail for run in opened[f"photo {workers} 80"]), 2)
 
     result = {
         "seconds": arguments.seconds,
@@ -134,24 +148,17 @@ def main() -> None:
             }
             for name, runs in limits.items()
         },
-        "open_loop": {
-            key: open_summary(runs, _rate(key, capacity)) for key, runs in opened.items()
-        },
+        "open_loop": {key: open_summary(runs) for key, runs in opened.items()},
         "ratios": {
             "photos_vs_limit": against_limit("photo", most),
             "crops_vs_limit": against_limit("crop", most),
             "1080p_vs_limit": against_limit("1080p", most),
             "photos_of_one_process_vs_limit": against_limit("photo", 1),
-            "p99_over_p50_at_80": round(tail(opened[f"photo {most} 80"]), 2),
-            "p99_over_p50_at_80_of_one_process": round(tail(opened["photo 1 80"]), 2),
+            "p99_over_p50_at_80": tail(most),
+            "p99_over_p50_at_80_of_one_process": tail(1),
         },
     }
     record("service", begun_on, result)
-
-
-def _rate(key: str, capacity: dict[str, float]) -> float:
-    name, workers, load = key.split()
-    return capacity[f"{name} raw {workers}"] * int(load) / 100
 
 
 if __name__ == "__main__":
