@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message
 
 from benchmarks.payloads import IMAGES, Payload, raw
 from benchmarks.stages import cost_ms
+from service.admission import Admission
 from service.analysis import Analysis, Pipeline
 from service.app import Loaded, create_app, load_pipeline
 from service.logs import configure_logging
@@ -41,12 +42,12 @@ def application_ms(name: str) -> float:
 
 
 async def _application_ms(name: str) -> float:
-    async with load_pipeline(Settings(), Metrics(version="0")) as (pipeline, models):
+    async with load_pipeline(Settings(), Metrics(version="0"), Admission(1)) as (pipeline, models):
         analysis = await pipeline.analyze(IMAGES[name], detect=name != "crop")
     known = cast(Pipeline, Known(analysis, pipeline.labels))  # nobody asks it to explain
 
     @contextlib.asynccontextmanager
-    async def load(_: Settings, __: Metrics) -> AsyncIterator[Loaded]:
+    async def load(*_: object) -> AsyncIterator[Loaded]:
         yield known, models
 
     app = create_app(Settings(), load=load)

@@ -223,14 +223,12 @@ def _overload(results: Path) -> str:
     if result is None:
         return _missing("overload")
     rows = []
-    for found in result["services"].values():
+    for workers, found in result["services"].items():
         flood = dict(found["flood"])
         answered, refused = flood.pop("200", 0), flood.pop("503", 0)
         waits = (found["p99_ms_at_80"], found["p99_ms_of_accepted"], found["waiting"])
-        rows.append(
-            [found["places"], answered, refused, sum(flood.values()), *waits, found["after"]]
-        )
-    head = ["places", "200", "503", "other", "p99 ms at 80 %", "p99 ms of accepted", "ratio"]
+        rows.append([workers, answered, refused, sum(flood.values()), *waits, found["after"]])
+    head = ["processes", "200", "503", "other", "p99 ms at 80 %", "p99 ms of accepted", "ratio"]
     return _markdown([*head, "throughput after / before"], rows)
 
 

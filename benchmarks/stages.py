@@ -15,6 +15,7 @@ from benchmarks.bare import BarePipeline
 from benchmarks.detect import RUNS, cost
 from benchmarks.payloads import IMAGES, Payload, form, raw
 from service import detector as detection
+from service.admission import Admission
 from service.app import load_pipeline
 from service.batcher import MicroBatcher
 from service.faces import crop_face, crop_whole
@@ -88,7 +89,7 @@ class _Receiver:
 
 async def _asynchronous(name: str, detect: bool) -> dict[str, float]:
     """What needs an event loop."""
-    async with load_pipeline(Settings(), Metrics(version="0")) as (pipeline, models):
+    async with load_pipeline(Settings(), Metrics(version="0"), Admission(1)) as (pipeline, models):
         analysis = await pipeline.analyze(IMAGES[name], detect=detect)
     labels = pipeline.labels
 

@@ -1,5 +1,8 @@
 """Who may come in: one count of places, asked before a request's body is read."""
 
+import math
+import time
+from collections.abc import Callable
 from types import TracebackType
 
 from service.errors import Overloaded
@@ -12,9 +15,11 @@ class Admission:
     left on the event loop only, so a plain counter is exact.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.places = places
+        self.clock = clock
         self.in_flight = 0
+        self.refused_at = -math.inf  # the last time, by the clock
         self.draining = False
 
     def drain(self) -> None:
@@ -23,6 +28,7 @@ class Admission:
 
     def __enter__(self) -> None:
         if self.in_flight >= self.places:
+            self.refused_at = self.clock()
             raise Overloaded(f"All {self.places} places are taken; try again.", retry_after_s=1)
         self.in_flight += 1
 

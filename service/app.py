@@ -24,6 +24,7 @@ from service.errors import ModelError, ServiceError
 from service.explainer import ExpressionExplainer
 from service.images import ImageLimits
 from service.keys import Keys
+from service.line import Line
 from service.logs import ExchangeMiddleware
 from service.metrics import Metrics
 from service.pages import STATIC, Files, pages
@@ -47,11 +48,13 @@ _LOOKS = 10  # in a row that find a pipeline unhealthy before it is given up
 logger = logging.getLogger(__name__)
 
 Loaded = tuple[Pipeline, Models]
-Load = Callable[[Settings, Metrics], AbstractAsyncContextManager[Loaded]]
+Load = Callable[[Settings, Metrics, Admission], AbstractAsyncContextManager[Loaded]]
 
 
 @asynccontextmanager
-async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[Loaded]:
+async def load_pipeline(
+    settings: Settings, metrics: Metrics, admission: Admission
+) -> AsyncIterator[Loaded]:
     """The pipeline with its models loaded, checked and warm; closed, it has finished its work.
 
     Raises `ModelError` when a model directory is unusable.
@@ -82,7 +85,7 @@ async def load_pipeline(settings: Settings, metrics: Metrics) -> AsyncIterator[L
         classifier,
         ExpressionExplainer(expression, max_batch_size=settings.max_batch_size),
         batcher,
-        executor,
+        Line(executor, admission),
         ImageLimits(max_pixels=settings.max_pixels),
         metrics,
         alone=settings.max_batch_size,
@@ -133,7 +136,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         try:
-            async with load(settings, counts) as (pipeline, models):
+            async with load(settings, counts, door) as (pipeline, models):
                 for model in (models.expression, models.detector):
                     graph = GRAPHS[model.precision]
                     counts.model_loaded(model.name, model.version, model.files[graph])

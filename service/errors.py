@@ -13,7 +13,7 @@ ServiceError
 ├── RateLimited                429  this client has asked too often
 ├── InferenceFailed            500  a graph failed on valid input: ours to mend
 ├── Unavailable                503  try again, here or at another replica
-│   ├── Overloaded             503  every place is taken
+│   ├── Overloaded             503  more comes than can be answered
 │   ├── NotReady               503  a worker is stuck, or died and is being replaced
 │   └── Draining               503  this replica is going away
 ├── DeadlineExceeded           504  the answer was not ready in time
@@ -112,7 +112,7 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(Unavailable):
-    """Every place is taken."""
+    """More comes than can be answered."""
 
     code, title = "overloaded", "Overloaded"
 

@@ -14,7 +14,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol, TypeVar, TypeVarTuple
 
@@ -27,6 +26,7 @@ from service.errors import InferenceFailed
 from service.explainer import Heat
 from service.faces import Face, Frame, frame_whole
 from service.images import ImageLimits, Photo
+from service.line import Line
 from service.metrics import FaceMeasures, Metrics
 from service.overlay import Mark, draw_overlay
 from service.sight import Crop, Detector, Seen, Sight
@@ -60,9 +60,9 @@ class Explainer(Protocol):
 class ExpressionPipeline:
     """Analyses images. Stateless between calls; any number may run at once.
 
-    `executor` has as many threads as there are CPUs: each looks at a photo and reads its faces, up
+    `line` leads to as many threads as there are CPUs: each looks at a photo and reads its faces, up
     to `alone` of them, as one batch. All other crops go to `batcher`, which runs the classifier as
-    well, and is started and stopped by whoever made it. A job of `executor` that is longer than
+    well, and is started and stopped by whoever made it. A job that takes a thread longer than
     `stall_s` counts as stuck.
     """
 
@@ -72,7 +72,7 @@ class ExpressionPipeline:
         classifier: Classifier,
         explainer: Explainer,
         batcher: MicroBatcher[Crop, Probabilities],
-        executor: Executor,
+        line: Line,
         limits: ImageLimits,
         metrics: Metrics,
         *,
@@ -85,7 +85,7 @@ class ExpressionPipeline:
         self._uncertain_below = classifier.uncertain_below
         self._explainer = explainer
         self._batcher = batcher
-        self._executor = executor
+        self._line = line
         self._metrics = metrics
         self._alone = alone
         self._vigil = Vigil(stall_s)
@@ -111,8 +111,8 @@ class ExpressionPipeline:
     ) -> Analysis:
         """Find the faces in an encoded image, or take all of it as one, and read each expression.
 
-        Raises what `decode_image` and `MicroBatcher.submit` raise. Cancel it at any time: what has
-        not begun by then will not run.
+        Raises what `decode_image`, `Line.run` and `MicroBatcher.submit` raise. Cancel it at any
+        time: what has not begun by then will not run.
         """
         arrived = time.perf_counter()
         seen, answers = await self._on_a_thread(
@@ -152,7 +152,8 @@ class ExpressionPipeline:
         """The same, and where each face spoke for `label`, or for its own strongest expression.
 
         `draw`: with a picture of it, and in that with `boxes` and captions. Raises what
-        `decode_image` and `Explainer.explain` raise, and may be cancelled like `analyze`.
+        `decode_image`, `Line.run` and `Explainer.explain` raise, and may be cancelled like
+        `analyze`.
         """
         arrived = time.perf_counter()
 
@@ -192,7 +193,7 @@ class ExpressionPipeline:
             with self._vigil:
                 return job(*arguments)
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, watched)
+        return await self._line.run(watched)
 
     def _see_and_read(
         self, data: bytes, detect: bool, max_faces: int, min_face_size: float, rotate: bool

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from service import __version__
+from service.admission import Admission
 from service.analysis import Analysis, Pipeline
 from service.app import load_pipeline
 from service.cpus import available_cpus
@@ -62,7 +63,9 @@ async def predict(settings: Settings, job: Job) -> int:
     queue = max(settings.max_queue_size, (ahead + 1) * MAX_FACES)
     settings = settings.model_copy(update={"max_queue_size": queue})
     failed = False
-    async with load_pipeline(settings, Metrics(version=__version__)) as (pipeline, models):
+    admission = Admission(ahead + 1)
+    loading = load_pipeline(settings, Metrics(version=__version__), admission)
+    async with loading as (pipeline, models):
         write = _Rows(pipeline.labels) if job.table else _Lines()
         limits = ImageLimits(max_pixels=settings.max_pixels)
         with tqdm(total=len(files), unit="image", file=sys.stderr, disable=None) as progress:

@@ -33,12 +33,13 @@ tell()
 
 SERVE = """
 import asyncio
+from service.admission import Admission
 from service.app import load_pipeline
 from service.metrics import Metrics
 from service.settings import Settings
 
 async def main():
-    async with load_pipeline(Settings(), Metrics(version="0")):
+    async with load_pipeline(Settings(), Metrics(version="0"), Admission(1)):
         tell()
 
 asyncio.run(main())

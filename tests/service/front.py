@@ -17,7 +17,6 @@ from service.app import create_app
 from service.errors import ServiceError, UndecodableImage
 from service.explainer import Heat
 from service.faces import Face, Frame
-from service.metrics import Metrics
 from service.schemas import ModelReport, Models
 from service.settings import Settings
 from service.timing import Timing
@@ -128,7 +127,7 @@ def application(
     """The service in front of `pipeline`."""
 
     @asynccontextmanager
-    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+    async def load(*_: object) -> AsyncIterator[tuple[Pipeline, Models]]:
         yield pipeline, MODELS
 
     return create_app(Settings(**settings), admission=admission, load=load)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from service.admission import Admission
@@ -36,3 +38,16 @@ def test_draining_refuses_nobody() -> None:
 
     with admission:
         assert admission.in_flight == 1
+
+
+def test_it_knows_when_it_last_refused_somebody() -> None:
+    times = iter([3.0, 5.0])
+    admission = Admission(1, clock=lambda: next(times))
+
+    with admission:
+        assert admission.refused_at == -math.inf
+        for _ in range(2):
+            with pytest.raises(Overloaded), admission:
+                pass
+
+    assert admission.refused_at == 5.0

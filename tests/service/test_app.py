@@ -18,7 +18,6 @@ from service.admission import Admission
 from service.analysis import Pipeline
 from service.app import create_app
 from service.errors import ModelError, ServiceError
-from service.metrics import Metrics
 from service.pages import STATIC
 from service.schemas import (
     BatchPrediction,
@@ -141,7 +140,7 @@ def test_the_pipeline_is_open_as_long_as_the_application() -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+    async def load(*_: object) -> AsyncIterator[tuple[Pipeline, Models]]:
         events.append("open")
         yield FakePipeline(), MODELS
         events.append("closed")
@@ -189,7 +188,7 @@ def test_what_stays_unhealthy_is_given_up_and_what_recovers_is_not(
             yield health
 
     @asynccontextmanager
-    async def load(_: Settings, __: Metrics) -> AsyncIterator[tuple[Pipeline, Models]]:
+    async def load(*_: object) -> AsyncIterator[tuple[Pipeline, Models]]:
         yield ScriptedPipeline(script()), MODELS
 
     with TestClient(create_app(Settings(), load=load, lost=lost.set, patience_s=0.01)):

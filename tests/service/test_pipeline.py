@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.admission import Admission
 from service.analysis import Analysis, Probabilities
 from service.batcher import MicroBatcher
 from service.classifier import ExpressionClassifier
@@ -20,6 +21,7 @@ from service.errors import ImageTooLarge, InferenceFailed, Overloaded, Undecodab
 from service.explainer import ExpressionExplainer
 from service.faces import Face, Frame, Framing
 from service.images import MIN_LONG_SIDE, ImageLimits
+from service.line import Line
 from service.metrics import Metrics
 from service.pipeline import ExpressionPipeline
 from service.session import InputConfig, ModelConfig
@@ -177,7 +179,7 @@ async def house(
             classifier,
             explainer or WatchedExplainer(),
             batcher,
-            executor,
+            Line(executor, Admission(64)),
             limits or ImageLimits(),
             metrics,
             alone=alone,
