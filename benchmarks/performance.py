@@ -29,6 +29,13 @@ _BOUNDS = (
     ("service", "p99_over_p50_at_80", "p99 / p50 at 80 % of capacity", 4.0, "at most"),
     ("peers", "vs_best_framework", "photos a second, of the best framework's", 1.3, "at least"),
     ("peers", "vs_fer", "photos a second, of `fer` behind FastAPI", 3.0, "at least"),
+    (
+        "overload",
+        "p99_accepted_over_p99_at_80",
+        "p99 of those let in when ten times too many come, of that at 80 %",
+        3.0,
+        "at most",
+    ),
     ("startup", "ready_s", "seconds from start to ready", 2.0, "at most"),
     ("startup", "rss_mb", "MiB after the soak", 350, "at most"),
 )
@@ -226,9 +233,10 @@ def _overload(results: Path) -> str:
     for workers, found in result["services"].items():
         flood = dict(found["flood"])
         answered, refused = flood.pop("200", 0), flood.pop("503", 0)
-        waits = (found["p99_ms_at_80"], found["p99_ms_of_accepted"], found["waiting"])
-        rows.append([workers, answered, refused, sum(flood.values()), *waits, found["after"]])
-    head = ["processes", "200", "503", "other", "p99 ms at 80 %", "p99 ms of accepted", "ratio"]
+        p99 = (found["p99_ms_at_80"], found["p99_ms_of_accepted"])
+        ratios = (f"{found[of]['median']} ({_range(found[of])})" for of in ("waiting", "after"))
+        rows.append([workers, answered, refused, sum(flood.values()), *p99, *ratios])
+    head = ["processes", "200", "503", "other", "p99 ms at 80 %", "p99 ms of those let in", "ratio"]
     return _markdown([*head, "throughput after / before"], rows)
 
 
