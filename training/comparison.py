@@ -1,21 +1,24 @@
-"""The paper's table 3, measured: every system on the same images, in the same runtime, in one run.
+"""The paper's table 3, measured: every system on the same images, in the same runtime.
 
 Reads what training and export wrote, runs each graph once more over both test splits, and returns
-plain dictionaries, ready for results.json. A system whose metrics.json is missing is not trained.
+plain dictionaries, ready for results.json. A system whose metrics.json is missing stays as an
+earlier report measured it, for the runs of all of them need not lie on one machine; one that no
+report measured is not trained. All of them are timed together.
 """
 
 import json
+import tempfile
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.config import load_config
 from training.dataset import Dataset, Split
 from training.evaluate import run_model
-from training.metrics import mcnemar
+from training.neighbours import answers, compare_neighbours, digits
 from training.speed import measure_speed
 
 WHOLE_TEST = "PublicTest + PrivateTest"  # the 7,178 images that the paper calls its test set
@@ -60,45 +63,75 @@ CLEANING = {
 }
 
 
-def compare_systems(dataset: Dataset, runs: Path, release: Path, timed: int) -> dict[str, Any]:
+def compare_systems(
+    dataset: Dataset, runs: Path, release: Path, timed: int, earlier: dict[str, Any]
+) -> dict[str, Any]:
     """{"systems": by name, None if not trained; "mcnemar": neighbours; "speed": how measured}.
 
-    Each graph is timed in `timed` runs.
+    Each graph is timed in `timed` runs. `earlier` is an earlier report, or nothing; what is taken
+    from there is named in "earlier".
     """
     folders = {
         system.name: runs / system.config / "model" if system.config else release
         for system in SYSTEMS
     }
-    trained = {
-        name: folder for name, folder in folders.items() if (folder / "metrics.json").exists()
-    }
     test = dataset.split(Split.TEST)
-    speed = measure_speed({n: f / "model.onnx" for n, f in trained.items()}, ["logits"], timed)
-    milliseconds = speed.pop("milliseconds_by_crops")["1"]
-
-    systems: dict[str, Any] = {system.name: None for system in SYSTEMS}
-    right: dict[str, NDArray[np.bool_]] = {}
-    for name, folder in trained.items():
+    systems: dict[str, Any] = {}
+    graphs: dict[str, Path] = {}
+    for name, folder in folders.items():
+        if not (folder / "metrics.json").exists():
+            systems[name] = earlier.get("systems", {}).get(name)
+            if systems[name]:
+                _check_earlier(name, systems[name], test.labels)
+            continue
         metrics = json.loads((folder / "metrics.json").read_text())
-        said = run_model(folder / "model.onnx", test.images)["logits"].argmax(axis=1)
-        right[name] = said == test.labels
-        _check(folder, metrics, right[name])
+        graphs[name] = folder / "model.onnx"
+        said = run_model(graphs[name], test.images)["logits"].argmax(axis=1)
+        _check(f"{folder}: metrics.json", metrics, said == test.labels)
         systems[name] = {
             **_figures(metrics),
-            "bytes": (folder / "model.onnx").stat().st_size,
-            "milliseconds": milliseconds[name],
+            "bytes": graphs[name].stat().st_size,
+            "said": digits(said),
         }
-    return {"systems": systems, "mcnemar": _neighbours(right), "speed": speed}
+    trained = {name: system for name, system in systems.items() if system}
+    kept = [name for name in trained if name not in graphs]
+    with tempfile.TemporaryDirectory() as scratch:
+        graphs |= _untrained([s for s in SYSTEMS if s.name in kept], Path(scratch))
+        speed = measure_speed(graphs, ["logits"], timed)
+    for name, milliseconds in speed.pop("milliseconds_by_crops")["1"].items():
+        systems[name] = {**systems[name], "milliseconds": milliseconds}
+    return {
+        "systems": systems,
+        "earlier": kept,
+        "mcnemar": compare_neighbours(trained, test.labels, earlier.get("mcnemar", ())),
+        "speed": speed,
+    }
 
 
-def compare_runs(configs: dict[str, str], runs: Path) -> dict[str, Any]:
-    """The figures of runs of the same network, by what differs; None where not trained."""
-    found: dict[str, Any] = dict.fromkeys(configs)
+def compare_runs(configs: dict[str, str], runs: Path, earlier: dict[str, Any]) -> dict[str, Any]:
+    """The figures of runs of the same network, by what differs; None where not trained.
+
+    `earlier` is what an earlier report found of them.
+    """
+    found: dict[str, Any] = {name: earlier.get(name) for name in configs}
     for name, config in configs.items():
         path = runs / config / "model" / "metrics.json"
         if path.exists():
             found[name] = _figures(json.loads(path.read_text()))
     return found
+
+
+def _untrained(systems: list[System], folder: Path) -> dict[str, Path]:
+    """Graphs to be timed in place of those whose runs are elsewhere: weights cost no time."""
+    from training.export import write_onnx  # needs TensorFlow's exporter
+    from training.train import build_trainable
+
+    graphs = {}
+    for system in systems:
+        config = load_config(Path(__file__).parent / "configs" / f"{system.config}.py")
+        graphs[system.name] = folder / f"{system.config}.onnx"
+        write_onnx(build_trainable(config), graphs[system.name], maps=False)
+    return graphs
 
 
 def convergence(history: list[dict[str, Any]], planned: int) -> str:
@@ -162,33 +195,26 @@ def hours(history: list[dict[str, Any]]) -> float:
     return sum(len(some) * float(np.median(some)) for some in seconds.values()) / 3600
 
 
-def _check(folder: Path, metrics: dict[str, Any], right: NDArray[np.bool_]) -> None:
+def _check(source: str, figures: dict[str, Any], right: NDArray[np.bool_]) -> None:
     """A few predictions may change on another CPU; more means that the files don't belong together.
 
     A part of the data set, such as a rehearsal's, can't be compared.
     """
-    recorded = metrics["splits"][WHOLE_TEST]
+    recorded = figures["splits"][WHOLE_TEST]
     if recorded["images"] == len(right) and abs(recorded["accuracy"] - right.mean()) > 0.002:
         raise ReportError(
-            f"{folder}: metrics.json records an accuracy of {recorded['accuracy']:.4f}, expected "
-            f"{right.mean():.4f}, which model.onnx reaches"
+            f"{source} records an accuracy of {recorded['accuracy']:.4f}, expected "
+            f"{right.mean():.4f}, which the predictions reach on these images"
         )
 
 
-def _neighbours(right: dict[str, NDArray[np.bool_]]) -> list[dict[str, Any]]:
-    """McNemar's test of each system against the next better one."""
-    order = sorted(right, key=lambda name: float(right[name].mean()), reverse=True)
-    tests = []
-    for better, worse in pairwise(order):
-        only_better = int((right[better] & ~right[worse]).sum())
-        only_worse = int((right[worse] & ~right[better]).sum())
-        tests.append(
-            {
-                "better": better,
-                "worse": worse,
-                "only_better_right": only_better,
-                "only_worse_right": only_worse,
-                "p": float(f"{mcnemar(only_better, only_worse):.3g}"),
-            }
+def _check_earlier(name: str, figures: dict[str, Any], labels: NDArray[np.uint8]) -> None:
+    """What another report found can only stand beside what is found on the same images."""
+    images = figures["splits"][WHOLE_TEST]["images"]
+    if images != len(labels):
+        raise ReportError(
+            f"results.json has {name} on {images} images, expected {len(labels)}, as in the data; "
+            "name another folder in --out for other data"
         )
-    return tests
+    if "said" in figures:
+        _check(f"results.json: {name}", figures, answers(figures["said"]) == labels)

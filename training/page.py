@@ -23,6 +23,7 @@ def render(results: dict[str, Any]) -> str:
     return PAGE.substitute(
         where=_where(results),
         table=_systems_table(systems),
+        earlier=_earlier(results["earlier"]),
         cpu=speed["cpu"],
         runs=speed["runs"],
         ten_crop=_ten_crop(systems),
@@ -82,6 +83,16 @@ def _systems_table(systems: dict[str, Any]) -> str:
     return table(columns, rows)
 
 
+def _earlier(names: list[str]) -> str:
+    if not names:
+        return ""
+    return (
+        f"The accuracies of {', '.join(names)} are those that an earlier report measured, of runs "
+        "on other machines; their latency is of the same graphs with other weights, which cost "
+        "no time."
+    )
+
+
 def _ten_crop(systems: dict[str, Any]) -> str:
     found = systems["VGGNet"]
     if found is None or not found["ten_crop_accuracy"]:
@@ -111,9 +122,17 @@ def _mcnemar_table(tests: list[dict[str, Any]]) -> str:
         return "Nothing to compare: fewer than two systems are trained."
     rows = [
         [t["better"], t["worse"], t["only_better_right"], t["only_worse_right"], f"{t['p']:.3g}"]
+        if "p" in t
+        else [t["better"], t["worse"], "-", "-", f"at most {t['p_at_most']:.3g}"]
         for t in tests
     ]
-    return table(["better", "worse", "only the better right", "only the worse right", "p"], rows)
+    tested = table(["better", "worse", "only the better right", "only the worse right", "p"], rows)
+    if all("p" in test for test in tests):
+        return tested
+    return (
+        f'{tested}\n\n"At most" is what the confusion matrices of the two allow; the answers to '
+        "single images of one of them were not kept."
+    )
 
 
 def _recall_table(systems: dict[str, Any]) -> str:
@@ -156,12 +175,13 @@ def _distribution_table(counts: dict[str, dict[str, int]]) -> str:
 
 
 def _pictures(results: dict[str, Any]) -> str:
-    parts = [f"- {line}" for line in results["missing_pictures"]]
+    missing = [f"- {line}" for line in results["missing_pictures"]]
+    parts = ["\n".join(missing)] if missing else []
     if results["deployment"]:
         rows = [[a["label"], a["said"], f"{a['confidence']:.2f}"] for a in results["deployment"]]
         answers = table(["label", "the service said", "confidence"], rows)
         parts.append(f"What the service said of the images of figure 12:\n\n{answers}")
-    return "\n".join(parts) or "None is missing."
+    return "\n\n".join(parts) or "None is missing."
 
 
 def _commands() -> str:

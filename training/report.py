@@ -1,7 +1,8 @@
 """The paper reproduced, as a page: `python -m training.report --data F --out docs/report`.
 
 Measures every system that is trained, writes results.json, draws the paper's twelve figures, and
-writes README.md from results.json. What isn't trained is said to be so. Figures that show faces of
+writes README.md from results.json. What isn't trained is said to be so. What was, on a machine
+whose runs/ isn't here, stays as results.json has it. Figures that show faces of
 the data set go to OUT/pictures, which git ignores; the deployment test asks the service at --url.
 
 --smoke rehearses the whole of it on 700 images: the data is audited, each system is trained for one
@@ -42,11 +43,19 @@ TIMED, TIMED_IN_REHEARSAL = 50, 5  # runs of each graph
 
 
 def collect(
-    dataset: Dataset, runs: Path, release: Path, *, rehearsal: bool = False
+    dataset: Dataset,
+    runs: Path,
+    release: Path,
+    earlier: dict[str, Any],
+    *,
+    rehearsal: bool = False,
 ) -> dict[str, Any]:
-    """Every figure of the page but those of its pictures, ready for results.json."""
+    """Every figure of the page but those of its pictures, ready for results.json.
+
+    `earlier` is what an earlier report found on the same images, or nothing.
+    """
     timed = TIMED_IN_REHEARSAL if rehearsal else TIMED
-    compared = compare_systems(dataset, runs, release, timed)
+    compared = compare_systems(dataset, runs, release, timed, earlier)
     # All images, as the paper counts them; training leaves out those that leak into a test split.
     splits = [Split(value) for value in np.unique(dataset.splits)]
     labels = {split.usage: dataset.labels[dataset.splits == split] for split in splits}
@@ -67,9 +76,9 @@ def collect(
         **compared,
         "confusion_of": "proposed" if compared["systems"]["proposed"] else "mien",
         "paper_angry_recall": round(paper_angry_recall(test), 4),
-        "balancing": compare_runs(BALANCING, runs),
-        "cleaning": compare_runs(CLEANING, runs),
-        "audit": json.loads(audited.read_text()) if audited.exists() else None,
+        "balancing": compare_runs(BALANCING, runs, earlier.get("balancing", {})),
+        "cleaning": compare_runs(CLEANING, runs, earlier.get("cleaning", {})),
+        "audit": json.loads(audited.read_text()) if audited.exists() else earlier.get("audit"),
     }
 
 
@@ -101,7 +110,7 @@ def draw_pictures(
     if findings.exists():
         audit.draw_findings(dataset, audit.read_findings(findings), out)
     else:
-        missing.append("figures 4 and 5 are missing: training.audit has not run")
+        missing.append("figures 4 and 5 are missing: training.audit has not run on this machine")
     if "maps" in json.loads((release / "config.json").read_text())["outputs"]:
         illustrations.draw_maps(release, dataset, out / "grad-cam.png")
     else:
@@ -125,7 +134,8 @@ def report(
 ) -> None:
     """Write the whole folder: results.json, README.md, charts and pictures."""
     out.mkdir(parents=True, exist_ok=True)
-    results = collect(dataset, runs, release, rehearsal=rehearsal)
+    earlier = {} if rehearsal else _earlier(out / "results.json")
+    results = collect(dataset, runs, release, earlier, rehearsal=rehearsal)
     results |= draw_pictures(dataset, runs, release, url, out / "pictures")
     write_json(out / "results.json", results)
     draw_charts(results, out)
@@ -175,6 +185,12 @@ def newest_release(models: Path) -> Path:
     if not releases:
         raise FileNotFoundError(f"expected {models}/expression-X.Y.Z, as training.export writes it")
     return max(releases, key=lambda path: [int(n) for n in path.name.split("-")[1].split(".")])
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """What an earlier report wrote; a rehearsal's figures mean nothing."""
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return {} if results.get("rehearsal") else results
 
 
 def _by_class(counts: Any) -> dict[str, int]:

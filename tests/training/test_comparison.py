@@ -1,9 +1,11 @@
 """What the table says of a run: whether it converged, and who is better than whom."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from training.comparison import (
@@ -68,7 +70,7 @@ def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
 
 
 def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
-    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5)
+    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5, earlier={})
     trained = {name for name, system in found["systems"].items() if system}
     assert trained == {"proposed", "mien"}
     (test,) = found["mcnemar"]
@@ -78,7 +80,7 @@ def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
 
 
 def test_figures_are_those_of_metrics_json(compared: Path, dataset: Dataset) -> None:
-    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5)
+    found = compare_systems(dataset, compared / "runs", compared / "release", timed=5, earlier={})
     path = compared / "runs" / "paper_proposed" / "model" / "metrics.json"
     metrics = json.loads(path.read_text())
     proposed = found["systems"]["proposed"]
@@ -100,4 +102,32 @@ def test_metrics_of_another_graph_are_refused(
     metrics["splits"][WHOLE_TEST]["accuracy"] -= 0.1
     (folder / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(ReportError, match="records an accuracy of"):
-        compare_systems(dataset, tmp_path, compared / "release", timed=5)
+        compare_systems(dataset, tmp_path, compared / "release", timed=5, earlier={})
+
+
+def test_what_another_machine_trained_stays_as_it_was_measured(
+    compared: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    first = compare_systems(dataset, compared / "runs", compared / "release", 5, earlier={})
+    # A report on a machine without runs/, of which the release alone can be measured.
+    second = compare_systems(dataset, tmp_path, compared / "release", 5, earlier=first)
+    assert second["earlier"] == ["proposed"]
+    for figure, value in first["systems"]["proposed"].items():
+        if figure != "milliseconds":
+            assert second["systems"]["proposed"][figure] == value
+    assert second["mcnemar"] == first["mcnemar"]
+    # Its time is that of the network of its recipe, which is much larger than the one here.
+    assert second["systems"]["proposed"]["milliseconds"] > second["systems"]["mien"]["milliseconds"]
+
+
+def test_what_was_measured_on_other_images_is_refused(
+    compared: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    found = compare_systems(dataset, compared / "runs", compared / "release", 5, earlier={})
+    earlier = {"systems": {"proposed": found["systems"]["proposed"]}}
+    fewer = dataset.take(np.arange(len(dataset) - 1))
+    with pytest.raises(ReportError, match=r"expected \d+, as in the data"):
+        compare_systems(fewer, tmp_path, compared / "release", 5, earlier)
+    other = replace(dataset, labels=(dataset.labels + 1) % 7)
+    with pytest.raises(ReportError, match=r"results\.json: proposed records an accuracy"):
+        compare_systems(other, tmp_path, compared / "release", 5, earlier)

@@ -66,6 +66,37 @@ def test_faces_are_drawn_where_git_does_not_look(written: Path) -> None:
     assert subprocess.run(ignored, cwd=ROOT).returncode == 0
 
 
+def test_a_report_without_the_runs_keeps_what_one_with_them_found(
+    written: Path, compared: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    """As on a fresh machine: the page stays whole, and says what it did not measure itself."""
+    found = json.loads((written / "results.json").read_text())
+    found["audit"] = {
+        "raters": False,
+        "out_of_fold": False,
+        "counts": {"blank": {"Training": 1}},
+        "most_common": {},
+    }
+    found["cleaning"]["dropped"] = found["cleaning"]["as it is"]
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    report(dataset, tmp_path / "no-runs", compared / "release", tmp_path)
+    kept = json.loads((tmp_path / "results.json").read_text())
+    for part in ("audit", "balancing", "cleaning"):
+        assert kept[part] == found[part]
+    assert "accuracies of proposed are those that an earlier report" in (
+        tmp_path / "README.md"
+    ).read_text().replace("\n", " ")
+
+
+def test_an_earlier_rehearsal_is_not_kept(
+    written: Path, compared: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    found = json.loads((written / "results.json").read_text())
+    (tmp_path / "results.json").write_text(json.dumps(found | {"rehearsal": True}))
+    report(dataset, tmp_path / "no-runs", compared / "release", tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["systems"]["proposed"] is None
+
+
 def test_the_newest_release_is_taken(tmp_path: Path) -> None:
     for version in ("0.9.0", "0.10.0"):
         (tmp_path / f"expression-{version}").mkdir()
