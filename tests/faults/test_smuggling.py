@@ -6,21 +6,14 @@ Source: RFC 9112, section 11.2; the kinds are those of "HTTP Desync Attacks" (Ke
 """
 
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from benchmarks.process import free_port
-from tests.deploy.engine import until
+from tests.faults.door import shipped_nginx
 from tests.service.fakes import PATIENCE_S
-from tests.service.test_server import ROOT, Process
-
-# Debian puts it where only root looks for programs.
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+from tests.service.test_server import Process
 
 HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: mien\r\nX-Request-ID: smuggled\r\n\r\n"
 CHUNKED_HIDDEN = b"0\r\n\r\n" + HIDDEN
@@ -94,35 +87,9 @@ def service() -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def door(service: Process, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of an nginx with the shipped configuration, in front of the service."""
-    if NGINX is None:
-        pytest.skip("nginx is not installed")
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
-    config = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
-    for shipped, here in (
-        ("http://mien:8000", f"http://127.0.0.1:{service.port}"),
-        ("listen 8080", f"listen 127.0.0.1:{port}"),
-        ("/tmp/", f"{folder}/"),
-    ):
-        assert shipped in config
-        config = config.replace(shipped, here)
-    file = Path(folder / "nginx.conf")
-    file.write_text(config)
-    command = [NGINX, "-p", str(folder), "-c", str(file), "-g", "daemon off;"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as nginx:
-        try:
-            until("nginx listens", lambda: listens(port))
-            yield port
-        finally:
-            nginx.terminate()
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+    folder = tmp_path_factory.mktemp("nginx")
+    with shipped_nginx(folder, {"http://mien:8000": f"http://127.0.0.1:{service.port}"}) as port:
+        yield port
 
 
 def answers(port: int, sent: bytes) -> bytes:
