@@ -108,11 +108,11 @@ def running(
 
 
 @contextmanager
-def service(**settings: object) -> Iterator[Server]:
-    """`mien serve` with MIEN_<setting> set."""
+def service(variables: Mapping[str, str] | None = None, **settings: object) -> Iterator[Server]:
+    """`mien serve` with MIEN_<setting> set, and with other `variables` of the environment."""
     port = free_port()
-    variables = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
-    variables |= {"MIEN_HOST": "127.0.0.1", "MIEN_PORT": str(port)}
+    ours = {"host": "127.0.0.1", "port": port, **settings}
+    variables = {**(variables or {}), **{f"MIEN_{k.upper()}": str(v) for k, v in ours.items()}}
     command = [sys.executable, "-m", "service", "serve"]
     with running(command, port, variables, ready="/health/ready") as server:
         yield server

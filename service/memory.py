@@ -6,16 +6,21 @@ next: 4,700 page faults for a photo of 1920 x 1080, which cost as much as findin
 """
 
 import ctypes
+import os
 
 # mallopt(3). Anything larger is the system's again at once, and so is what lies free at the end.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 32 * 2**20  # bytes; the most that glibc takes
 _KEPT_AT_THE_END = 64 * 2**20
+_WISHES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")  # glibc has read them by now
 
 
 def keep_memory() -> None:
-    """Keep freed memory within these bounds. Does nothing where the C library is not glibc."""
+    """Keep freed memory within these bounds.
+
+    Does nothing where the C library is not glibc, or the environment has a wish of its own.
+    """
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
+    if hasattr(libc, "mallopt") and not any(wish in os.environ for wish in _WISHES):
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_AT_THE_END)

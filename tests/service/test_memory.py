@@ -1,5 +1,6 @@
 """What a photo took, the next one gets: seen from outside, in a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -27,9 +28,11 @@ print(faults() - before)
 """
 
 
-def faults(how: str) -> int:
+def faults(how: str, **variables: str) -> int:
     command = [sys.executable, "-c", PROGRAM, how]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **variables}
+    )
     return int(answer.stdout)
 
 
@@ -37,3 +40,9 @@ def faults(how: str) -> int:
 def test_memory_that_was_freed_is_not_asked_for_again() -> None:
     assert faults("given back") > 100
     assert faults("kept") < 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is the C library of Linux")
+@pytest.mark.parametrize("name", ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
+def test_who_wants_it_back_says_so_in_the_environment(name: str) -> None:
+    assert faults("kept", **{name: "131072"}) > 100
