@@ -52,6 +52,16 @@ class Server:
 
     def resident_mb(self) -> float:
         """Memory of all of them, in MiB; what they share counts once (PSS)."""
+        return self._rollup_mb("Pss")
+
+    def own_mb(self) -> float:
+        """The part of it that is in no file, such as heaps.
+
+        Of a file that others map too, such as Python, PSS has a share that changes with them.
+        """
+        return self._rollup_mb("Pss_Anon")
+
+    def _rollup_mb(self, field: str) -> float:
         kilobytes = 0
         for pid in self.processes():
             try:
@@ -59,7 +69,7 @@ class Server:
             except OSError:
                 continue
             kilobytes += sum(
-                int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
+                int(line.split()[1]) for line in rollup.splitlines() if line.startswith(f"{field}:")
             )
         return kilobytes / 1024
 
@@ -108,7 +118,7 @@ def running(
 
 
 @contextmanager
-def service(variables: Mapping[str, str] | None = None, **settings: object) -> Iterator[Server]:
+def service(variables: Mapping[str, str] | None = None, /, **settings: object) -> Iterator[Server]:
     """`mien serve` with MIEN_<setting> set, and with other `variables` of the environment."""
     port = free_port()
     ours = {"host": "127.0.0.1", "port": port, **settings}

@@ -20,10 +20,10 @@ _SAMPLES = 40
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Memory after so many requests."""
+    """The server's own memory after so many requests, in MiB."""
 
     requests: int
-    resident_mb: float
+    own_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def soak(server: Server, request: Callable[[int], Payload], requests: int) -> So
         step = max(1, requests // _SAMPLES)
         for start in range(0, requests, step):
             found.statuses.update(clients.map(send, range(start, min(start + step, requests))))
-            found.samples.append(Sample(found.statuses.total(), server.resident_mb()))
+            found.samples.append(Sample(found.statuses.total(), server.own_mb()))
     return found
 
 
@@ -96,7 +96,7 @@ def slope_mb(samples: Sequence[Sample]) -> float:
     """
     half = samples[len(samples) // 2 :]
     slopes = [
-        1000 * (later.resident_mb - earlier.resident_mb) / (later.requests - earlier.requests)
+        1000 * (later.own_mb - earlier.own_mb) / (later.requests - earlier.requests)
         for index, earlier in enumerate(half)
         for later in half[index + 1 :]
     ]

@@ -60,9 +60,7 @@ def main() -> None:
             "requests": arguments.requests,
             "statuses": {str(status): number for status, number in sorted(soaked.statuses.items())},
             "slope_mb_per_1000_requests": round(slope_mb(soaked.samples), 3),
-            "resident_mb": {
-                str(sample.requests): round(sample.resident_mb, 1) for sample in soaked.samples
-            },
+            "own_mb": {str(sample.requests): round(sample.own_mb, 1) for sample in soaked.samples},
         },
         "ratios": {"ready_s": round(median(starts), 2), "rss_mb": round(after)},
     }
