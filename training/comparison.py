@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from training.config import load_config
 from training.dataset import Dataset, Split
 from training.evaluate import run_model
+from training.history import accuracy, convergence, hours, schedules
 from training.neighbours import answers, compare_neighbours, digits
 from training.speed import measure_speed
 
@@ -134,32 +135,6 @@ def _untrained(systems: list[System], folder: Path) -> dict[str, Path]:
     return graphs
 
 
-def convergence(history: list[dict[str, Any]], planned: int) -> str:
-    """Whether a run converged: the last tenth of its epochs on average against the tenth before.
-
-    Half a point of PublicTest's accuracy is what such means differ by without any reason.
-    """
-    if steps := history[0].get("newton_steps"):
-        return f"{'solved' if steps < planned else 'not converged'}: {steps} Newton steps"
-    if len(history) < planned:
-        return f"not converged: {len(history)} of {planned} epochs"
-    if len(history) == 1:
-        return "not converged: a single epoch"
-    accuracy = [_accuracy(epoch, "val_") for epoch in history]
-    last = min(max(3, len(history) // 10), len(history) // 2)
-    rise = float(np.mean(accuracy[-last:]) - np.mean(accuracy[-2 * last : -last]))
-    if rise <= 0.005:
-        return "converged"
-    return f"not converged: still rising, {100 * rise:.1f} points in {last} epochs"
-
-
-def _accuracy(epoch: dict[str, Any], prefix: str) -> float:
-    """Keras leaves the head's name out where a network has one head only."""
-    name = f"{prefix}logits_accuracy"
-    value: float = epoch[name] if name in epoch else epoch[f"{prefix}accuracy"]
-    return value
-
-
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
     training = metrics["training"]
     history, splits = training["history"], metrics["splits"]
@@ -174,25 +149,15 @@ def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
         "macs": training["macs"],
         "epochs": training["epochs"],
         "planned_epochs": planned if "newton_steps" not in history[0] else 1,
+        "schedules": schedules(history),
         "hours": round(hours(history), 2),
         "devices": sorted({epoch.get("device", "not recorded") for epoch in history}),
         "convergence": convergence(history, planned),
         "curve": {
-            "training": [_accuracy(epoch, "") for epoch in history],
-            "PublicTest": [_accuracy(epoch, "val_") for epoch in history],
+            "training": [accuracy(epoch, "") for epoch in history],
+            "PublicTest": [accuracy(epoch, "val_") for epoch in history],
         },
     }
-
-
-def hours(history: list[dict[str, Any]]) -> float:
-    """What all epochs would take at the pace of the median one, on each device that computed some.
-
-    The sum of their times would count the nights of a machine that slept.
-    """
-    seconds: dict[str, list[float]] = {}
-    for epoch in history:
-        seconds.setdefault(epoch.get("device", ""), []).append(epoch["seconds"])
-    return sum(len(some) * float(np.median(some)) for some in seconds.values()) / 3600
 
 
 def _check(source: str, figures: dict[str, Any], right: NDArray[np.bool_]) -> None:

@@ -2,8 +2,8 @@
 
 Measures every system that is trained, writes results.json, draws the paper's twelve figures, and
 writes README.md from results.json. What isn't trained is said to be so. What was, on a machine
-whose runs/ isn't here, stays as results.json has it. Figures that show faces of
-the data set go to OUT/pictures, which git ignores; the deployment test asks the service at --url.
+whose runs/ isn't here, stays as results.json has it. Figures that show faces of the data set go to
+OUT/pictures, which git ignores; the deployment test asks the service at --url.
 
 --smoke rehearses the whole of it on 700 images: the data is audited, each system is trained for one
 epoch, exported and reported, under OUT.
@@ -12,7 +12,7 @@ epoch, exported and reported, under OUT.
 import argparse
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ from training.systems import proposed
 
 CONFIGS = Path(__file__).parent / "configs"
 
-REHEARSED = 700  # images
 TIMED, TIMED_IN_REHEARSAL = 50, 5  # runs of each graph
 
 
@@ -142,43 +141,6 @@ def report(
     write_page(results, out / "README.md")
 
 
-def rehearse(dataset: Dataset, runs: Path) -> Dataset:
-    """Audit and train everything on 700 images, one epoch each; returns these images."""
-    # What trains needs TensorFlow's exporter; a report of what is trained already does not.
-    from training.export import compare
-    from training.folds import predict_out_of_fold
-    from training.train import solve, train
-
-    evenly = np.linspace(0, len(dataset) - 1, min(REHEARSED, len(dataset)))
-    small = dataset.take(evenly.round().astype(np.int64))
-    folded = replace(load_config(CONFIGS / "audit_fold.py"), epochs=1, warmup_epochs=0.0)
-    out_of_fold = predict_out_of_fold(folded, small, 2, runs / "audit_folds")
-    findings = audit.find(small, out_of_fold)
-    (runs / "audit").mkdir(parents=True, exist_ok=True)
-    audit.write_findings(findings, runs / "audit" / "findings.csv")
-    write_json(runs / "audit" / "audit.json", audit.summary(small, findings, folds=True))
-
-    systems = [system.config for system in SYSTEMS if system.config]
-    for name in dict.fromkeys([*systems, *BALANCING.values(), *CLEANING.values()]):
-        config = load_config(CONFIGS / f"{name}.py")
-        config = replace(
-            config,
-            epochs=1,
-            warmup_epochs=0.0,
-            batch_size=16,  # steps enough for batch normalisation's means,
-            learning_rate=min(config.learning_rate, 0.01),  # which small batches need
-            precision="float32",  # fast everywhere
-        )
-        if name not in systems:
-            # The network was rehearsed already; what is new is how it is fed, to any network.
-            config = replace(config, system="svm", architecture={})
-        data = small if config.cleaning == "none" else audit.clean(small, findings, config.cleaning)
-        run = solve if config.optimizer == "liblinear" else train
-        run(config, data, runs / name)
-        compare(runs / name, small, runs / name / "model")
-    return small
-
-
 def newest_release(models: Path) -> Path:
     """The expression model of the highest version; raises `FileNotFoundError` for none."""
     releases = [config.parent for config in models.glob("expression-*/config.json")]
@@ -220,6 +182,8 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, runs = Dataset.load(arguments.data), arguments.runs
     if arguments.smoke:
+        from training.rehearsal import rehearse  # needs TensorFlow's exporter, unlike a report
+
         runs = arguments.out / "runs"
         dataset = rehearse(dataset, runs)
     release = arguments.release or newest_release(Path("models"))

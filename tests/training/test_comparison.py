@@ -1,9 +1,8 @@
-"""What the table says of a run: whether it converged, and who is better than whom."""
+"""What the table says of each system, and who is better than whom."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,42 +14,9 @@ from training.comparison import (
     WHOLE_TEST,
     ReportError,
     compare_systems,
-    convergence,
-    hours,
 )
 from training.config import load_config
 from training.dataset import Dataset
-
-
-def history(*accuracies: float) -> list[dict[str, Any]]:
-    return [{"val_logits_accuracy": accuracy} for accuracy in accuracies]
-
-
-def test_a_curve_that_rises_is_not_converged() -> None:
-    rising = history(*(number / 100 for number in range(20)))
-    assert convergence(rising, 20) == "not converged: still rising, 3.0 points in 3 epochs"
-
-
-def test_a_flat_or_falling_curve_is_converged() -> None:
-    assert convergence(history(0.1, 0.5, *[0.7] * 8), 10) == "converged"
-    assert convergence(history(*[0.7] * 5, *[0.6] * 5), 10) == "converged"
-
-
-def test_a_run_that_was_stopped_is_not_converged() -> None:
-    assert convergence(history(0.5, 0.5, 0.5), 100) == "not converged: 3 of 100 epochs"
-
-
-def test_one_epoch_tells_nothing_unless_it_solved_the_problem() -> None:
-    assert convergence(history(0.5), 1).startswith("not converged")
-    solved = [{"newton_steps": 12, "val_logits_accuracy": 0.5}]
-    assert convergence(solved, 1000) == "solved: 12 Newton steps"
-    assert convergence(solved, 12) == "not converged: 12 Newton steps"
-
-
-def test_an_epoch_in_which_the_machine_slept_costs_what_the_others_do() -> None:
-    epochs = [{"seconds": seconds, "device": "tensorflow, 2 cores"} for seconds in (90, 90, 9000)]
-    epochs += [{"seconds": 2, "device": "jax, gpu"}] * 45
-    assert hours(epochs) == (3 * 90 + 45 * 2) / 3600
 
 
 def test_every_config_that_the_report_names_is_there() -> None:

@@ -136,7 +136,7 @@ def test_the_whole_of_it_on_a_made_up_data_set(tmp_path: Path) -> None:
     results = json.loads((out / "results.json").read_text())
     page = (out / "README.md").read_text()
     assert page == render(results)
-    assert f"**{len(SYSTEMS)} of {len(SYSTEMS)} systems are trained so far.**" in page
+    assert f"**All {len(SYSTEMS)} systems are trained.**" in page
     assert "This is a rehearsal on 700 images" in page
     assert None not in (*results["balancing"].values(), *results["cleaning"].values())
     assert results["audit"]["out_of_fold"]

@@ -1,0 +1,62 @@
+"""What a run's log tells: its cost, its schedules, and whether more epochs would have helped."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+
+def accuracy(epoch: dict[str, Any], prefix: str) -> float:
+    """That of an epoch; `prefix` is "val_" for PublicTest's.
+
+    Keras leaves the head's name out where a network has one head only.
+    """
+    name = f"{prefix}logits_accuracy"
+    value: float = epoch[name] if name in epoch else epoch[f"{prefix}accuracy"]
+    return value
+
+
+def convergence(history: list[dict[str, Any]], planned: int) -> str:
+    """Whether a run converged: the last tenth of its epochs on average against the tenth before.
+
+    Half a point of PublicTest's accuracy is what such means differ by without any reason.
+    """
+    if steps := history[0].get("newton_steps"):
+        return f"{'solved' if steps < planned else 'not converged'}: {steps} Newton steps"
+    if len(history) < planned:
+        return f"not converged: {len(history)} of {planned} epochs"
+    if len(history) == 1:
+        return "not converged: a single epoch"
+    right = [accuracy(epoch, "val_") for epoch in history]
+    last = min(max(3, len(history) // 10), len(history) // 2)
+    rise = float(np.mean(right[-last:]) - np.mean(right[-2 * last : -last]))
+    if rise <= 0.005:
+        return "converged"
+    return f"not converged: still rising, {100 * rise:.1f} points in {last} epochs"
+
+
+def hours(history: list[dict[str, Any]]) -> float:
+    """What all epochs would take at the pace of the median one, on each device that computed some.
+
+    The sum of their times would count the nights of a machine that slept.
+    """
+    seconds: dict[str, list[float]] = {}
+    for epoch in history:
+        seconds.setdefault(epoch.get("device", ""), []).append(epoch["seconds"])
+    return sum(len(some) * float(np.median(some)) for some in seconds.values()) / 3600
+
+
+def schedules(history: list[dict[str, Any]]) -> list[int]:
+    """Epochs of each schedule that the run went through, one after the other.
+
+    A run whose config was given more epochs goes on from its end: the learning rate, which had
+    fallen, is that of the longer schedule again (a warm restart: Loshchilov & Hutter 2017, arXiv
+    1608.03983).
+    """
+    rates = [epoch.get("learning_rate", 0.0) for epoch in history]
+    ends = [
+        epoch
+        for epoch in range(2, len(rates))
+        if rates[epoch - 2] >= rates[epoch - 1] < rates[epoch]
+    ]
+    return [end - start for start, end in pairwise([0, *ends, len(rates)])]

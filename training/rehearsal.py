@@ -1,0 +1,51 @@
+"""Everything that the report is made of, on a few images: it shows that all of it runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training import audit
+from training.comparison import BALANCING, CLEANING, SYSTEMS
+from training.config import load_config
+from training.dataset import Dataset
+from training.export import compare
+from training.folds import predict_out_of_fold
+from training.release import write_json
+from training.train import solve, train
+
+CONFIGS = Path(__file__).parent / "configs"
+
+REHEARSED = 700  # images
+
+
+def rehearse(dataset: Dataset, runs: Path) -> Dataset:
+    """Audit and train everything on 700 images, one epoch each; returns these images."""
+    evenly = np.linspace(0, len(dataset) - 1, min(REHEARSED, len(dataset)))
+    small = dataset.take(evenly.round().astype(np.int64))
+    folded = replace(load_config(CONFIGS / "audit_fold.py"), epochs=1, warmup_epochs=0.0)
+    out_of_fold = predict_out_of_fold(folded, small, 2, runs / "audit_folds")
+    findings = audit.find(small, out_of_fold)
+    (runs / "audit").mkdir(parents=True, exist_ok=True)
+    audit.write_findings(findings, runs / "audit" / "findings.csv")
+    write_json(runs / "audit" / "audit.json", audit.summary(small, findings, folds=True))
+
+    systems = [system.config for system in SYSTEMS if system.config]
+    for name in dict.fromkeys([*systems, *BALANCING.values(), *CLEANING.values()]):
+        config = load_config(CONFIGS / f"{name}.py")
+        config = replace(
+            config,
+            epochs=1,
+            warmup_epochs=0.0,
+            batch_size=16,  # steps enough for batch normalisation's means,
+            learning_rate=min(config.learning_rate, 0.01),  # which small batches need
+            precision="float32",  # fast everywhere
+        )
+        if name not in systems:
+            # The network was rehearsed already; what is new is how it is fed, to any network.
+            config = replace(config, system="svm", architecture={})
+        data = small if config.cleaning == "none" else audit.clean(small, findings, config.cleaning)
+        run = solve if config.optimizer == "liblinear" else train
+        run(config, data, runs / name)
+        compare(runs / name, small, runs / name / "model")
+    return small
