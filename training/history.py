@@ -19,7 +19,8 @@ def accuracy(epoch: dict[str, Any], prefix: str) -> float:
 def convergence(history: list[dict[str, Any]], planned: int) -> str:
     """Whether a run converged: the last tenth of its epochs on average against the tenth before.
 
-    Half a point of PublicTest's accuracy is what such means differ by without any reason.
+    Epochs are those of its last schedule, and a tenth is three at least, where there are six. Half
+    a point of PublicTest's accuracy is what such means differ by without any reason.
     """
     if steps := history[0].get("newton_steps"):
         return f"{'solved' if steps < planned else 'not converged'}: {steps} Newton steps"
@@ -27,8 +28,8 @@ def convergence(history: list[dict[str, Any]], planned: int) -> str:
         return f"not converged: {len(history)} of {planned} epochs"
     if len(history) == 1:
         return "not converged: a single epoch"
-    right = [accuracy(epoch, "val_") for epoch in history]
-    last = min(max(3, len(history) // 10), len(history) // 2)
+    right = [accuracy(epoch, "val_") for epoch in history[-schedules(history)[-1] :]]
+    last = max(1, min(max(3, len(right) // 10), len(right) // 2))
     rise = float(np.mean(right[-last:]) - np.mean(right[-2 * last : -last]))
     if rise <= 0.005:
         return "converged"
@@ -49,11 +50,12 @@ def hours(history: list[dict[str, Any]]) -> float:
 def schedules(history: list[dict[str, Any]]) -> list[int]:
     """Epochs of each schedule that the run went through, one after the other.
 
-    A run whose config was given more epochs goes on from its end: the learning rate, which had
-    fallen, is that of the longer schedule again (a warm restart: Loshchilov & Hutter 2017, arXiv
-    1608.03983).
+    A run whose config was given more epochs goes on at the learning rate of the longer schedule,
+    which is higher (a warm restart: Loshchilov & Hutter 2017, arXiv 1608.03983).
     """
-    rates = [epoch.get("learning_rate", 0.0) for epoch in history]
+    if not all("learning_rate" in epoch for epoch in history):  # as logs of before, or an SVM's
+        return [len(history)]
+    rates = [epoch["learning_rate"] for epoch in history]
     ends = [
         epoch
         for epoch in range(2, len(rates))

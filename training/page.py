@@ -73,8 +73,8 @@ def _earlier(names: list[str]) -> str:
         return ""
     return (
         f"The accuracies of {', '.join(names)} are those that an earlier report measured, of runs "
-        "on other machines; their latency is of the same graphs with other weights, which cost "
-        "no time."
+        "whose folders are not on this machine; their time is that of the same graphs with other "
+        "weights, which cost none."
     )
 
 
@@ -110,5 +110,10 @@ def _commands() -> str:
             f"python -m training.export runs/{config} --data data/fer2013.npz",
         ]
     return "\n".join(
-        [*lines, "python -m training.report --data data/fer2013.npz --out docs/report"]
+        [
+            *lines,
+            "mien serve &",
+            "python -m training.report --data data/fer2013.npz --out docs/report "
+            "--url http://localhost:8000",
+        ]
     )

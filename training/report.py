@@ -23,7 +23,6 @@ from training.comparison import (
     BALANCING,
     CLEANING,
     SYSTEMS,
-    WHOLE_TEST,
     compare_runs,
     compare_systems,
 )
@@ -33,7 +32,7 @@ from training.deployment import ask_about_each_class
 from training.labels import EXPRESSIONS
 from training.page import write_page
 from training.release import write_json
-from training.story import paper_angry_recall
+from training.story import beside_published, paper_angry_recall
 from training.systems import proposed
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -55,10 +54,11 @@ def collect(
     """
     timed = TIMED_IN_REHEARSAL if rehearsal else TIMED
     compared = compare_systems(dataset, runs, release, timed, earlier)
+    labels_of_both = dataset.split(Split.TEST).labels
     # All images, as the paper counts them; training leaves out those that leak into a test split.
     splits = [Split(value) for value in np.unique(dataset.splits)]
     labels = {split.usage: dataset.labels[dataset.splits == split] for split in splits}
-    test = _by_class(np.bincount(dataset.split(Split.TEST).labels, minlength=7))
+    test = _by_class(np.bincount(labels_of_both, minlength=7))
     trained = dataset.split(Split.TRAINING).labels
     weights = len(trained) / (7 * np.maximum(np.bincount(trained, minlength=7), 1))
     audited = runs / "audit" / "audit.json"
@@ -75,8 +75,8 @@ def collect(
         **compared,
         "confusion_of": "proposed" if compared["systems"]["proposed"] else "mien",
         "paper_angry_recall": round(paper_angry_recall(test), 4),
-        "balancing": compare_runs(BALANCING, runs, earlier.get("balancing", {})),
-        "cleaning": compare_runs(CLEANING, runs, earlier.get("cleaning", {})),
+        "balancing": compare_runs(BALANCING, runs, earlier.get("balancing", {}), labels_of_both),
+        "cleaning": compare_runs(CLEANING, runs, earlier.get("cleaning", {}), labels_of_both),
         "audit": json.loads(audited.read_text()) if audited.exists() else earlier.get("audit"),
     }
 
@@ -90,7 +90,7 @@ def draw_charts(results: dict[str, Any], out: Path) -> None:
     shown = results["confusion_of"]
     charts.draw_confusion(shown, systems[shown]["confusion"], out / "confusion.svg")
     rows = [
-        (s.name, s.published, found and 100 * found["splits"][WHOLE_TEST]["accuracy"])
+        (s.name, s.published, found and 100 * beside_published(s, found)[0])
         for s, found in ((s, systems[s.name]) for s in SYSTEMS)
     ]
     charts.draw_literature(rows, out / "literature.svg")
@@ -182,7 +182,9 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, runs = Dataset.load(arguments.data), arguments.runs
     if arguments.smoke:
-        from training.rehearsal import rehearse  # needs TensorFlow's exporter, unlike a report
+        if _earlier(arguments.out / "results.json"):
+            parser.error(f"{arguments.out} has a report, which a rehearsal would replace")
+        from training.rehearsal import rehearse  # imports all that trains, which takes seconds
 
         runs = arguments.out / "runs"
         dataset = rehearse(dataset, runs)

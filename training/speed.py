@@ -20,7 +20,10 @@ MATRIX = 768  # side of the matrices whose product shows the peak
 
 
 def measure_speed(
-    graphs: Mapping[str, Path], outputs: Sequence[str], runs: int = 100
+    graphs: Mapping[str, Path],
+    outputs: Sequence[str],
+    runs: int = 100,
+    crops: Sequence[int] = CROPS,
 ) -> dict[str, Any]:
     """Median milliseconds of each graph (uint8 [N, 48, 48]) by crops in a batch; JSON-ready.
 
@@ -30,15 +33,15 @@ def measure_speed(
     random = np.random.default_rng(0)
     milliseconds: dict[str, dict[str, float]] = {}
     peak = _matmul_gigaflops()
-    for crops in CROPS:
-        images = random.integers(0, 256, (crops, 48, 48), np.uint8)
+    for batch in crops:
+        images = random.integers(0, 256, (batch, 48, 48), np.uint8)
         calls = {
             name: partial(session.run, outputs, {"image": images})
             for name, session in sessions.items()
         }
         rounds = [[_seconds(call) for call in calls.values()] for _ in range(runs)]
         medians = np.median(rounds, axis=0) * 1000
-        milliseconds[str(crops)] = dict(zip(calls, np.round(medians, 3).tolist(), strict=True))
+        milliseconds[str(batch)] = dict(zip(calls, np.round(medians, 3).tolist(), strict=True))
     return {
         "cpu": _cpu(),
         "threads": 1,

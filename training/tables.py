@@ -53,8 +53,8 @@ def budget_table(systems: dict[str, Any]) -> str:
     if not went_on:
         return budget
     return (
-        f"{budget}\n\n{' and '.join(went_on)} went on after a schedule that had ended, at the "
-        "learning rate of the longer one. From the start it would have been one fall, not two."
+        f"{budget}\n\nEpochs with a plus: {', '.join(went_on)} went on with a longer schedule, for "
+        "which the learning rate, that had fallen, rose once more."
     )
 
 
@@ -102,9 +102,11 @@ def variants_table(what: str, variants: dict[str, Any]) -> str:
         ]
         for name, found in variants.items()
     ]
-    return table(
-        [what, "PrivateTest", "PublicTest", "balanced (both)", "disgust (both)", "curve"], rows
-    )
+    columns = [what, "PrivateTest", "PublicTest", "balanced (both)", "disgust (both)", "curve"]
+    earlier = [name for name, found in variants.items() if found and found.get("earlier")]
+    if not earlier:
+        return table(columns, rows)
+    return f"{table(columns, rows)}\n\nAs an earlier report measured: {', '.join(earlier)}."
 
 
 def distribution_table(counts: dict[str, dict[str, int]]) -> str:

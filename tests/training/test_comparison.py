@@ -13,10 +13,11 @@ from training.comparison import (
     SYSTEMS,
     WHOLE_TEST,
     ReportError,
+    compare_runs,
     compare_systems,
 )
 from training.config import load_config
-from training.dataset import Dataset
+from training.dataset import Dataset, Split
 
 
 def test_every_config_that_the_report_names_is_there() -> None:
@@ -55,6 +56,19 @@ def test_figures_are_those_of_metrics_json(compared: Path, dataset: Dataset) -> 
             assert value == metrics["splits"][split][figure]
     assert proposed["macs"] == metrics["training"]["macs"]
     assert proposed["bytes"] == path.with_name("model.onnx").stat().st_size
+
+
+def test_a_release_without_figures_is_refused(compared: Path, dataset: Dataset) -> None:
+    with pytest.raises(ReportError, match=r"expected a release with metrics\.json"):
+        compare_systems(dataset, compared / "runs", compared / "none", timed=5, earlier={})
+
+
+def test_variants_of_other_images_are_refused(compared: Path, dataset: Dataset) -> None:
+    runs, labels = compared / "runs", dataset.split(Split.TEST).labels
+    earlier = compare_runs(BALANCING, runs, {}, labels)
+    assert compare_runs(BALANCING, runs, {}, labels[1:]) == earlier  # measured, not kept
+    with pytest.raises(ReportError, match="class weights on"):
+        compare_runs(BALANCING, compared / "none", earlier, labels[1:])
 
 
 def test_metrics_of_another_graph_are_refused(

@@ -23,6 +23,16 @@ def test_a_run_that_was_stopped_is_not_converged() -> None:
     assert convergence(history(0.5, 0.5, 0.5), 100) == "not converged: 3 of 100 epochs"
 
 
+def test_only_the_last_schedule_tells_whether_a_run_converged() -> None:
+    # It went on from a flat end, at a rate with which it fell at first.
+    first = [{**epoch, "learning_rate": 0.0} for epoch in history(*[0.6] * 10)]
+    second = [
+        {**epoch, "learning_rate": 0.3 - number / 10}
+        for number, epoch in enumerate(history(0.5, 0.52, 0.54, 0.56))
+    ]
+    assert convergence(first + second, 14) == "not converged: still rising, 4.0 points in 2 epochs"
+
+
 def test_one_epoch_tells_nothing_unless_it_solved_the_problem() -> None:
     assert convergence(history(0.5), 1).startswith("not converged")
     solved = [{"newton_steps": 12, "val_logits_accuracy": 0.5}]
@@ -43,3 +53,4 @@ def test_schedules_are_told_apart_by_a_learning_rate_that_rises_again() -> None:
     assert schedules(warm_up_and_fall + longer) == [5, 3]
     assert schedules(warm_up_and_fall[:1]) == [1]
     assert schedules([{"newton_steps": 12}]) == [1]
+    assert schedules([{}, {}, *longer]) == [5]

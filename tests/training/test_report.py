@@ -81,11 +81,25 @@ def test_a_report_without_the_runs_keeps_what_one_with_them_found(
     (tmp_path / "results.json").write_text(json.dumps(found))
     report(dataset, tmp_path / "no-runs", compared / "release", tmp_path)
     kept = json.loads((tmp_path / "results.json").read_text())
-    for part in ("audit", "balancing", "cleaning"):
-        assert kept[part] == found[part]
-    assert "accuracies of proposed are those that an earlier report" in (
-        tmp_path / "README.md"
-    ).read_text().replace("\n", " ")
+    assert kept["audit"] == found["audit"]
+    for part in ("balancing", "cleaning"):
+        for name, figures in found[part].items():
+            assert kept[part][name] == (figures and figures | {"earlier": True})
+    page = (tmp_path / "README.md").read_text()
+    assert "accuracies of proposed are those that an earlier report" in page.replace("\n", " ")
+    assert "As an earlier report measured: as it is, dropped." in page
+
+
+def test_a_rehearsal_replaces_no_report(written: Path, tmp_path: Path) -> None:
+    results, data = (written / "results.json").read_bytes(), tmp_path / "data.npz"
+    make_dataset().save(data)
+    command = ["training.report", "--data", str(data), "--out", str(written), "--smoke"]
+    answer = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert "has a report, which a rehearsal would replace" in answer.stderr
+    assert (written / "results.json").read_bytes() == results
 
 
 def test_an_earlier_rehearsal_is_not_kept(

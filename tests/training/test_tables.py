@@ -15,7 +15,7 @@ def test_a_run_that_went_on_shows_its_schedules_and_what_that_means() -> None:
     assert "| a | 22 of 22 | 1.50 | gpu | converged |" in text
     assert "| b | 17 + 5 of 22 | 1.50 | gpu | converged |" in text
     assert "| c | not trained |" in text
-    assert "\nb went on after a schedule that had ended" in text
+    assert "\nEpochs with a plus: b went on with a longer schedule" in text
 
 
 def test_nothing_stands_below_where_every_run_had_one_schedule() -> None:
