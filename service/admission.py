@@ -7,20 +7,33 @@ from types import TracebackType
 
 from service.errors import Overloaded
 
+CALM_S = 0.1  # so long nobody is refused when a flood has ended
+
 
 class Admission:
     """The places of one process. `with admission:` takes one and gives it back.
 
     Raises `Overloaded` at once when all are taken; nothing ever waits for a place. Entered and
-    left on the event loop only, so a plain counter is exact.
+    left on the event loop only, so a plain counter is exact. While others are refused again and
+    again, there is a flood.
     """
 
     def __init__(self, places: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.places = places
         self.clock = clock
         self.in_flight = 0
-        self.refused_at = -math.inf  # the last time, by the clock
         self.draining = False
+        # The first refusal of the last flood, and its last one, by the clock.
+        self._flooded_from = self._flooded_until = -math.inf
+
+    @property
+    def flooded(self) -> bool:
+        """Somebody was refused just now."""
+        return self.clock() - self._flooded_until <= CALM_S
+
+    def flood_s(self, since: float) -> float:
+        """How long the last flood has gone on, or went on, from a time of the clock, in seconds."""
+        return self._flooded_until - max(since, self._flooded_from)
 
     def drain(self) -> None:
         """This process is going away: readiness ends, but who still comes is served."""
@@ -28,7 +41,9 @@ class Admission:
 
     def __enter__(self) -> None:
         if self.in_flight >= self.places:
-            self.refused_at = self.clock()
+            if not self.flooded:
+                self._flooded_from = self.clock()
+            self._flooded_until = self.clock()
             raise Overloaded(f"All {self.places} places are taken; try again.", retry_after_s=1)
         self.in_flight += 1
 

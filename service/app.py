@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -21,6 +20,7 @@ from service.cors import Cors
 from service.cpus import available_cpus
 from service.detector import load_detector
 from service.errors import ModelError, ServiceError
+from service.executor import start_threads
 from service.explainer import ExpressionExplainer
 from service.images import ImageLimits
 from service.keys import Keys
@@ -57,7 +57,8 @@ async def load_pipeline(
 ) -> AsyncIterator[Loaded]:
     """The pipeline with its models loaded, checked and warm; closed, it has finished its work.
 
-    Raises `ModelError` when a model directory is unusable.
+    Raises `ModelError` when a model directory is unusable, `RuntimeError` when the system gives too
+    few threads.
     """
     threads = settings.threads or max(1, available_cpus() // settings.workers)
     expression = load_session(
@@ -79,7 +80,7 @@ async def load_pipeline(
         wait_ms=settings.batch_wait_ms,
         observer=metrics,
     )
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="images")
+    executor = start_threads(threads)
     pipeline = ExpressionPipeline(
         detector,
         classifier,

@@ -190,7 +190,7 @@ class MicroBatcher(Generic[Item, Result]):
                 abandoned = list(self._queue)
                 self._queue.clear()
             self._observer.queue_changed(-len(abandoned))
-            _call(loop, _fail, abandoned, "No worker is left.", error.with_traceback(None))
+            _call(loop, _fail, abandoned, "No worker is left.", _without_frames(error))
             _call(loop, self._stopped.set)
 
     def _run_next_batch(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -209,8 +209,7 @@ class MicroBatcher(Generic[Item, Result]):
             _call(loop, _answer, batch, results, started, ended)
         except BaseException as error:
             logger.exception("A batch of %d failed.", len(batch))
-            # The traceback, now logged, holds the batch, and with it pictures of people.
-            _call(loop, _fail, batch, _BATCH_FAILED, error.with_traceback(None))
+            _call(loop, _fail, batch, _BATCH_FAILED, _without_frames(error))
             if not isinstance(error, Exception):
                 raise
         self._observer.batch_finished(len(batch))
@@ -266,6 +265,18 @@ def _fail(entries: list[_Entry[Item, Result]], detail: str, cause: BaseException
             error = InferenceFailed(detail)
             error.__cause__ = cause
             entry.future.set_exception(error)
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """The error, and what led to it, without tracebacks, which are logged by now.
+
+    Their frames hold the batch, and with it pictures of people.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 class _Nobody:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from service.admission import Admission
 from service.errors import Overloaded
 
-_FLOOD_S = 0.1
+_LATE_S = 0.1
 _BOTTOM_S = 1.0
 
 Result = TypeVar("Result")
@@ -30,8 +30,8 @@ class Line:
 
     A long line carries a burst to its end. But in a flood, while `admission` refuses others, it
     never gets shorter: everybody who is served would have waited through all of it, and no more
-    would be served. So then the last is first, and hardly waits. Who has seen others being refused
-    for a tenth of a second is too late, and is refused too when it is their turn. Those at the
+    would be served. So then the last is first, and hardly waits. Who has been there for a tenth of
+    a second of a flood is too late, and is refused too when it is their turn. Those at the
     bottom, whose turn does not come, are after a second; until then they keep their places, as a
     place that is free lets in another, whose body must be read before it is refused.
 
@@ -53,10 +53,10 @@ class Line:
         waiting = _Waiting(job, self._admission.clock(), Future())
         with self._lock:
             self._waiting.append(waiting)
-        self._executor.submit(self._serve)
         try:
+            self._executor.submit(self._serve)
             result: Result = await asyncio.wrap_future(waiting.future)
-        except asyncio.CancelledError:
+        except BaseException:
             with self._lock, suppress(ValueError):  # it has begun
                 self._waiting.remove(waiting)
             raise
@@ -70,7 +70,7 @@ class Line:
         if turn is None or not turn.future.set_running_or_notify_cancel():
             return
         try:
-            if self._refused_since(turn) > _FLOOD_S:
+            if self._admission.flood_s(turn.since) > _LATE_S:
                 raise _overloaded()
             result = turn.job()
         except BaseException as error:
@@ -84,17 +84,13 @@ class Line:
         with self._lock:
             if not self._waiting:
                 return None
-            if self._admission.clock() - self._admission.refused_at > _FLOOD_S:
+            if not self._admission.flooded:
                 return self._waiting.popleft()
-            if self._refused_since(self._waiting[0]) > _BOTTOM_S:
+            if self._admission.flood_s(self._waiting[0].since) > _BOTTOM_S:
                 bottom = self._waiting.popleft().future
                 if bottom.set_running_or_notify_cancel():
                     bottom.set_exception(_overloaded())
             return self._waiting.pop() if self._waiting else None
-
-    def _refused_since(self, waiting: _Waiting) -> float:
-        """How long others were refused while this one waited, in seconds; below 0, none was."""
-        return self._admission.refused_at - waiting.since
 
 
 def _overloaded() -> Overloaded:

@@ -229,9 +229,10 @@ class ExpressionPipeline:
                 queued.append(self._batcher.submit(crop))
             return await asyncio.gather(*queued)
         finally:
-            # When one face failed, nobody waits for the others. Answered ones do not mind.
-            for future in queued:
-                future.cancel()
+            # When one face failed, nobody waits for the others. Answered ones do not mind. None
+            # may stay here: its error knows this frame, and would keep itself and the crops alive.
+            while queued:
+                queued.pop().cancel()
 
     def _frame(self, face: Face | None, photo: Photo) -> Frame:
         """What of the full picture became the crop."""

@@ -1,4 +1,8 @@
-"""HTTP/1.1 as uvicorn reads it, with the bound that it lacks: on all that is not a body."""
+"""HTTP/1.1 as uvicorn reads it, with the bounds that it lacks.
+
+They are on all that is not a body, on what of a body comes after its answer, and on answers that
+nobody takes.
+"""
 
 import asyncio
 from http import HTTPStatus
@@ -6,6 +10,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 * 2**10
+REST_S = 10.0  # seconds for the rest of a body after its answer
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -13,11 +18,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     The same goes for trailer fields, and for what goes on and on without being anything, such as
     one endless field: the parser would keep it all, and copy it with every read.
+
+    Who is refused may send the rest of the body, as many clients look for an answer only then; but
+    not for longer than `REST_S`. An answer of which nothing is taken while a connection may be idle
+    is dropped.
     """
 
     transport: asyncio.Transport
     _head = 0  # bytes of this request's line and fields
     _pending = 0  # bytes since the parser last found something
+    _in_body = False  # or in its trailer
+    _untaken = 0  # bytes of answers, when they were last looked at
+    _rest: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """More bytes of this connection."""
@@ -25,7 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if max(self._head, self._pending) > MAX_HEAD_BYTES and not self.transport.is_closing():
             # Before the first request there is no cycle, whatever uvicorn's annotation says.
-            if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+            answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
+            if answered and not self._in_body:
                 self._refuse()
             self.transport.close()
 
@@ -44,10 +57,54 @@ class BoundedProtocol(HttpToolsProtocol):
         self._found(len(name) + len(value))
         super().on_header(name, value)
 
+    def on_headers_complete(self) -> None:
+        """A head has ended."""
+        self._in_body = True
+        super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
         """A part of the body, which has bounds of its own."""
         self._pending = 0
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request has ended."""
+        self._in_body = False
+        self._forget_rest()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer has been written, maybe before all of its request was read."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        self._untaken = self.transport.get_write_buffer_size()
+        # With pipelining, the body may be that of a later request, whose answer is still to come.
+        if self._in_body and self.cycle.response_complete:
+            self._rest = self.loop.call_later(REST_S, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing was said on this connection for long."""
+        untaken = self.transport.get_write_buffer_size()
+        if not untaken:
+            super().timeout_keep_alive_handler()
+        elif untaken < self._untaken:  # slowly, but it is taken
+            self._untaken = untaken
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:  # to close it would wait for ever
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        self._forget_rest()
+        super().connection_lost(exc)
+
+    def _forget_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     def _found(self, size: int) -> None:
         self._head += size

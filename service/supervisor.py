@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 class Supervisor:
     """Runs several workers on one socket, replaces those that are lost, passes signals on.
 
-    Lost is who was killed, or ended with the status `GIVEN_UP`.
+    Lost is who was killed, or ended with the status `GIVEN_UP`. Where the system gives no process
+    in their place, the others are stopped, and so is this.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Supervisor:
         self.processes: list[SpawnProcess] = []
 
     def run(self) -> int:
-        """Returns the exit status: 0 after a stop, that of a worker that gave up."""
+        """Returns the exit status: 0 after a stop, else why there was one."""
         signals, wakeup = socket.socketpair()
         wakeup.setblocking(False)
         signal.set_wakeup_fd(wakeup.fileno())
@@ -42,9 +43,9 @@ class Supervisor:
             return self._watch(signals)
 
     def _watch(self, signals: socket.socket) -> int:
-        for _ in range(self.count):
-            self._start()
         status = 0
+        for _ in range(self.count):
+            status = status or self._start()
         while self.processes:
             if signals in wait([signals, *(process.sentinel for process in self.processes)]):
                 self._stop(signals.recv(1)[0])
@@ -53,11 +54,18 @@ class Supervisor:
                 status = status or self._ended(process)
         return status
 
-    def _start(self) -> None:
+    def _start(self) -> int:
+        """0, or the status to end with."""
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=self.worker, args=(self.sock,))
-        process.start()
+        try:
+            process.start()
+        except OSError as error:
+            logger.critical("no new worker", extra={"fields": {"reason": error.strerror}})
+            self._stop(signal.SIGTERM)
+            return os.EX_OSERR
         self.processes.append(process)
+        return 0
 
     def _ended(self, process: SpawnProcess) -> int:
         status = process.exitcode or 0
@@ -66,8 +74,7 @@ class Supervisor:
             return 0 if killed else status
         logger.error("worker ended", extra={"fields": {"pid": process.pid, "status": status}})
         if killed or status == GIVEN_UP:
-            self._start()
-            return 0
+            return self._start()
         self._stop(signal.SIGINT)  # its replacement would end in the same way
         return status
 

@@ -40,14 +40,43 @@ def test_draining_refuses_nobody() -> None:
         assert admission.in_flight == 1
 
 
-def test_it_knows_when_it_last_refused_somebody() -> None:
-    times = iter([3.0, 5.0])
-    admission = Admission(1, clock=lambda: next(times))
+class Door:
+    """An admission without places, and its clock."""
 
-    with admission:
-        assert admission.refused_at == -math.inf
-        for _ in range(2):
-            with pytest.raises(Overloaded), admission:
-                pass
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.admission = Admission(0, clock=lambda: self.now)
 
-    assert admission.refused_at == 5.0
+    def refuse(self, *after_s: float) -> None:
+        for seconds in after_s:
+            self.now += seconds
+            with pytest.raises(Overloaded), self.admission:
+                pytest.fail("there was no place")
+
+
+def test_a_flood_lasts_while_others_are_refused_again_and_again() -> None:
+    door = Door()
+    assert door.admission.flood_s(since=0) == -math.inf
+    door.refuse(0, 0.09, 0.09)
+
+    assert door.admission.flooded
+    assert door.admission.flood_s(since=0) == pytest.approx(0.18)
+    assert door.admission.flood_s(since=100.1) == pytest.approx(0.08)
+
+
+def test_when_it_is_over_it_is_known_how_long_it_was() -> None:
+    door = Door()
+    door.refuse(0, 0.09, 0.09)
+    door.now += 0.2
+
+    assert not door.admission.flooded
+    assert door.admission.flood_s(since=0) == pytest.approx(0.18)
+    assert door.admission.flood_s(since=door.now) < 0
+
+
+def test_a_refusal_after_a_calm_begins_another_flood() -> None:
+    door = Door()
+    door.refuse(0, 0.05, 5)
+
+    assert door.admission.flooded
+    assert door.admission.flood_s(since=0) == 0

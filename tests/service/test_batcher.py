@@ -238,12 +238,19 @@ async def test_results_that_do_not_fit_are_an_error(wrong: Iterable[str]) -> Non
 
 async def test_a_failed_batch_keeps_nothing_of_its_items() -> None:
     def run(items: list[int]) -> list[str]:
-        raise ValueError
+        try:
+            raise ValueError("a graph")
+        except ValueError as error:
+            raise KeyError("what runs it") from error
 
     async with running(run) as batcher:
         error = await failure(batcher.submit(1))
-    assert error.__cause__ is not None
-    assert error.__cause__.__traceback__ is None
+    link, links = error.__cause__, []
+    while link is not None:
+        links.append(type(link))
+        assert link.__traceback__ is None
+        link = link.__cause__
+    assert links == [KeyError, ValueError]
 
 
 # Callers that leave

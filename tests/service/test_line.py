@@ -63,9 +63,15 @@ class House:
         for _ in range(5):
             await asyncio.sleep(0)
 
-    def refuse_another(self) -> None:
-        with pytest.raises(Overloaded), self.admission:
-            pass
+    def flood(self, seconds: float = 0.0) -> None:
+        """Refuses somebody now, and again and again for so long."""
+        end = self.now + seconds
+        while True:
+            with pytest.raises(Overloaded), self.admission:
+                pass
+            if self.now >= end:
+                return
+            self.now = min(end, self.now + 0.05)
 
 
 async def test_who_comes_first_is_served_first_however_long_it_takes() -> None:
@@ -80,7 +86,7 @@ async def test_who_comes_first_is_served_first_however_long_it_takes() -> None:
 async def test_in_a_flood_the_last_is_first() -> None:
     house = House()
     await house.come("a", "b")
-    house.refuse_another()
+    house.flood()
     await house.come("c")
     await house.take(2)
 
@@ -90,8 +96,8 @@ async def test_in_a_flood_the_last_is_first() -> None:
 async def test_a_burst_that_the_line_could_not_hold_is_worked_off_in_its_order() -> None:
     house = House()
     await house.come("a", "b", "c")
-    house.now += 0.05
-    house.refuse_another()
+    house.now += 3
+    house.flood(0.05)
     await house.take(1)
     house.now += 5
     await house.take(2)
@@ -103,9 +109,8 @@ async def test_a_burst_that_the_line_could_not_hold_is_worked_off_in_its_order()
 async def test_who_saw_others_refused_for_long_is_too_late_when_the_flood_ends() -> None:
     house = House()
     await house.come("a", "b")
-    house.now += 0.5
+    house.flood(0.5)
     await house.come("c")
-    house.refuse_another()
     house.now += 0.2
     await house.take(3)
 
@@ -116,8 +121,7 @@ async def test_who_saw_others_refused_for_long_is_too_late_when_the_flood_ends()
 async def test_in_a_flood_nobody_is_served_late_for_want_of_others() -> None:
     house = House()
     await house.come("a", "b")
-    house.now += 0.5
-    house.refuse_another()
+    house.flood(0.5)
     await house.take(1)
 
     assert (house.served, house.refused) == ([], ["b"])
@@ -126,9 +130,8 @@ async def test_in_a_flood_nobody_is_served_late_for_want_of_others() -> None:
 async def test_who_is_at_the_bottom_for_a_second_is_told_to_come_again() -> None:
     house = House()
     await house.come("a", "b")
-    house.now += 1.5
+    house.flood(1.5)
     await house.come("c")
-    house.refuse_another()
     await house.take(1)
 
     assert house.refused == ["a"]  # and b with the next turn
@@ -137,6 +140,24 @@ async def test_who_is_at_the_bottom_for_a_second_is_told_to_come_again() -> None
     await house.take(1)
     assert house.refused == ["a", "b"]
     assert house.served == ["c", "d"]
+
+
+async def test_a_job_for_which_there_is_no_thread_does_not_stay() -> None:
+    class NoThread(Turns):
+        def submit(self, turn: Callable[..., Any], /, *_: Any, **__: Any) -> Future[Any]:
+            raise RuntimeError("can't start new thread")
+
+    house = House()
+    turns = Turns()
+    house.line = Line(NoThread(), house.admission)
+    with pytest.raises(RuntimeError, match="can't start"):
+        await house.line.run(lambda: house.served.append("a"))
+    house.line._executor = turns
+    await house.come("b")
+    turns.take()
+    await house.settle()
+
+    assert house.served == ["b"]
 
 
 class Image:

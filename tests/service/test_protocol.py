@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
+from service import protocol
 from service.protocol import MAX_HEAD_BYTES, BoundedProtocol
 from tests.service.fakes import PATIENCE_S
 
@@ -20,6 +21,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 POST = b"POST / HTTP/1.1\r\nHost: mien\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 LONG = 100 * MAX_HEAD_BYTES  # far more than sockets hold back
+TOO_LONG = MAX_HEAD_BYTES + 2**18  # the bound, and the most that asyncio reads at once
 
 
 async def measure(request: Request) -> Response:
@@ -31,19 +33,33 @@ async def at_once(request: Request) -> Response:
     return PlainTextResponse("done")
 
 
+async def large(request: Request) -> Response:
+    """More than sockets hold back."""
+    return Response(bytes(LONG))
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[Streams]:
-    """A connection to a server that tells how long a body is."""
+async def connected(
+    keep_alive_s: int = 5, lost: Callable[[], None] = lambda: None
+) -> AsyncIterator[Streams]:
+    """A connection to a server that tells how long a body is; `lost` hears of its end."""
+
+    class Observed(BoundedProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost()
+
     app = Starlette(
         routes=[
             Route("/", measure, methods=["POST"]),
             Route("/at-once", at_once, methods=["POST"]),
+            Route("/large", large, methods=["POST"]),
         ]
     )
-    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_keep_alive=keep_alive_s)
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0
+        lambda: Observed(config, state, {}), "127.0.0.1", 0
     )
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -69,7 +85,8 @@ async def told(streams: Streams, pieces: Iterable[bytes]) -> bytes:
 
 
 def endless(piece: bytes) -> list[bytes]:
-    return [piece * (2**14 // len(piece))] * (LONG // 2**14)
+    """As much as must not be needed to be refused; then it waits for what comes back."""
+    return [piece * (2**14 // len(piece))] * (TOO_LONG // 2**14 + 1)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +121,37 @@ async def test_what_goes_on_around_a_body_ends_the_connection(start: bytes, piec
         writer.write(start.replace(b"/ ", b"/at-once "))
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200 OK\r\n")
         assert await told((reader, writer), endless(piece)) == b""
+
+
+async def test_the_rest_of_a_refused_body_may_come_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "REST_S", 0.0)
+    request = POST.replace(b"/ ", b"/at-once ") + b"Content-Length: 1000000000000\r\n\r\nx"
+    async with connected() as streams:
+        answer = await told(streams, [request])
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_connection_whose_body_came_after_its_answer_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "REST_S", PATIENCE_S)
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(POST.replace(b"/ ", b"/at-once ") + b"Content-Length: 2\r\n\r\n")
+            await reader.readuntil(b"done")
+            writer.write(b"ab")
+        writer.close()
+
+
+async def test_an_answer_that_nobody_takes_is_dropped() -> None:
+    lost = asyncio.Event()
+    async with connected(keep_alive_s=0, lost=lost.set) as (_, writer):
+        writer.write(POST.replace(b"/ ", b"/large ") + b"Content-Length: 0\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            await lost.wait()
 
 
 async def test_the_server_goes_on() -> None:
