@@ -11,6 +11,7 @@ from service.classifier import ExpressionClassifier
 from service.detector import load_detector
 from service.faces import Face, crop_face, crop_whole
 from service.images import ImageLimits, decode_image, to_gray
+from service.memory import keep_memory
 from service.session import load_session
 
 
@@ -21,7 +22,11 @@ class BarePipeline:
     """
 
     def __init__(self, expression: Path, detector: Path) -> None:
-        """Two model directories, with the graphs that the service would choose on this CPU."""
+        """Two model directories, with the graphs that the service would choose on this CPU.
+
+        The process keeps memory as the service does.
+        """
+        keep_memory()
         self.detector_session, self.detector = load_detector(detector, precision="auto")
         self.classifier = ExpressionClassifier(load_session(expression, precision="auto"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.cpus import available_cpus, cpu_flags
+from training.commit import commit
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -24,6 +25,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
+        "commit": commit("service", "models", "benchmarks/*.py", "benchmarks/peers"),
         "load": round(os.getloadavg()[0], 1),
     }
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from training.commit import commit
 from training.config import TrainConfig
 from training.systems import count_macs
 
@@ -32,7 +32,7 @@ def write_config(out: Path, config: dict[str, Any]) -> dict[str, Any]:
         "version": version,
         **config,
         "files": checksums(out),
-        "commit": commit(),
+        "commit": commit("training", "constraints.txt"),
     }
     write_json(out / "config.json", whole)
     return whole
@@ -55,17 +55,6 @@ def checksums(out: Path) -> dict[str, str]:
     """sha256 of every file of the directory that the service reads, by name."""
     files = [file for pattern in CHECKED for file in sorted(out.glob(pattern))]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def commit() -> str:
-    """The commit that the training code stands at, "-dirty" when it was changed since."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-
-    changed = git("status", "--porcelain", "--", "training", "constraints.txt")
-    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 def perturbed(graph: onnx.ModelProto, change: float = 0.01) -> onnx.ModelProto:

@@ -16,11 +16,15 @@ PHOTO = "photo"
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Processes that run the models, most images in a batch, and how long one may fill."""
+    """Processes that run the models, most images in a batch, and how long one may fill.
+
+    `http` is how many processes speak HTTP, where that may be chosen; 0 is the server's default.
+    """
 
     workers: int
     batch: int
     wait_ms: float
+    http: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Contestant:
     payload: Payload
     start: Callable[[Tuning], AbstractContextManager[Server]]
     tunings: tuple[Tuning, ...]
+    same_graphs: bool = True
 
 
 @contextmanager
@@ -78,7 +83,11 @@ _GREEDY = (Tuning(2, 8, 0), Tuning(2, 4, 0), Tuning(3, 4, 0))
 
 FRAMEWORKS = {
     "litserve": Contestant(
-        "LitServe", raw(PHOTO), partial(_peer, "litserve", "/health"), (*_GREEDY, Tuning(1, 8, 0))
+        "LitServe",
+        raw(PHOTO),
+        partial(_peer, "litserve", "/health"),
+        # By default it has as many processes for HTTP as for the models.
+        (*_GREEDY, Tuning(1, 8, 0), Tuning(2, 8, 0, http=1), Tuning(2, 4, 0, http=1)),
     ),
     "bentoml": Contestant(
         "BentoML",
@@ -105,6 +114,7 @@ FER = Contestant(
     form(PHOTO),
     partial(_peer, "fer", "/health"),
     (Tuning(1, 1, 0), Tuning(2, 1, 0)),
+    same_graphs=False,
 )
 _ONE_OR_TWO = (Tuning(1, 8, 0), Tuning(2, 8, 0))
 MIEN = Contestant("mien", raw(PHOTO), _mien, _ONE_OR_TWO)

@@ -47,4 +47,10 @@ if __name__ == "__main__":
         workers_per_device=given.workers,
         fast_queue=True,
     )
-    server.run(host=options.HOST, port=given.port, generate_client_file=False, log_level="warning")
+    server.run(
+        host=options.HOST,
+        port=given.port,
+        num_api_servers=given.http or None,
+        generate_client_file=False,
+        log_level="warning",
+    )

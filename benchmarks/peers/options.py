@@ -15,6 +15,7 @@ class ServerOptions:
     workers: int
     batch: int
     wait_ms: float
+    http: int
     expression: Path
     detector: Path
 
@@ -25,6 +26,7 @@ def parse() -> ServerOptions:
     parser.add_argument("--workers", type=int, required=True, help="processes that run the models")
     parser.add_argument("--batch", type=int, required=True, help="most images in one call")
     parser.add_argument("--wait-ms", type=float, required=True, help="how long a batch may fill")
+    parser.add_argument("--http", type=int, required=True, help="processes that speak HTTP")
     parser.add_argument("--expression", type=Path, required=True, help="a model directory")
     parser.add_argument("--detector", type=Path, required=True, help="a model directory")
     return ServerOptions(**vars(parser.parse_args()))
