@@ -24,6 +24,7 @@ def _tables(result: dict[str, Any]) -> str:
     """What a replica carries, how many it takes, and how far the simulation holds."""
     return "\n".join(
         [
+            f"Measured with {_models(result['models'])} on {_machine(result['machine'])}.\n",
             "Photos a second that one replica carries, 99 % of them answered in time:\n",
             *_photos(result["photos"]),
             "\nReplicas, for photos of all three sizes alike:\n",
@@ -33,6 +34,15 @@ def _tables(result: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _models(models: dict[str, str]) -> str:
+    """Such as "expression 2.0.0 int8 and detector 2.0.0 int8"."""
+    return " and ".join(f"{name} {version}" for name, version in models.items())
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    return f"{machine['cpu']}{' with VNNI' if machine['vnni'] else ''}"
 
 
 def _photos(photos: dict[str, Any]) -> Iterable[str]:

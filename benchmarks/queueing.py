@@ -2,7 +2,8 @@
 
 Kendall's M/G/c/K, once for each replica: any arrivals, any service times, c CPUs that work on one
 request each, first come first served, K places in all, and no waiting outside: who finds every
-place taken is refused at once, as `service.admission` does it.
+place taken is refused at once, as `service.admission` does it. That is the service as long as few
+are refused. In a flood, `service.line` has another order, which `benchmarks.overload` measures.
 """
 
 import heapq

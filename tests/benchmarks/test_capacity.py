@@ -10,7 +10,8 @@ import pytest
 from benchmarks.capacity import LOADS, MIXED, RATES, WITHIN_MS, agrees, measure
 from benchmarks.capacity_page import PAGE, render
 from benchmarks.detect import SIZES
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, machine
+from service.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,14 @@ def test_the_page_shows_the_result_that_is_checked_in() -> None:
     assert render(page, RESULTS / "capacity.json") == page
 
 
+def test_the_result_that_is_checked_in_is_of_the_models_that_are_served() -> None:
+    settings = Settings()
+    models = json.loads((RESULTS / "capacity.json").read_text())["models"]
+
+    assert f"expression-{models['expression'].split()[0]}" == settings.expression_model
+    assert f"face-detector-{models['detector'].split()[0]}" == settings.detector_model
+
+
 def test_a_new_result_replaces_the_old_one_and_nothing_else(
     result: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -62,7 +71,7 @@ def test_a_new_result_replaces_the_old_one_and_nothing_else(
     marks = "before\n<!-- table: capacity -->\n{}<!-- end -->\nafter\n"
 
     missing = render(marks.format("old\n"), file)
-    file.write_text(json.dumps(result))
+    file.write_text(json.dumps({"machine": machine(), **result}))
     shown = render(missing, file)
 
     assert missing == marks.format("Not measured yet: `python -m benchmarks.capacity`.\n")
