@@ -50,7 +50,7 @@ data/fer2013.npz: | .venv-dev/.ready
 	$(BIN)/python -m training.dataset $(DATA) --ferplus $(FERPLUS) --out $@
 
 # Speed, memory and hostile input -> docs/performance.md. Wants an idle machine and, from Debian, wrk;
-# an hour and a half, and three times as long the first time, for the environments of the peers.
+# an hour and a half, and some minutes more the first time, for the environments of the peers.
 BENCHMARKS := limit service peers startup overload fuzz
 bench: .venv-dev/.ready
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
