@@ -7,7 +7,9 @@ from types import TracebackType
 
 from service.errors import Overloaded
 
-CALM_S = 0.1  # so long nobody is refused when a flood has ended
+# So long nobody is refused when a flood seems to be over, and when it is: a process that is short
+# of CPU refuses in bursts.
+_CALM_S, _OVER_S = 0.1, 1.0
 
 
 class Admission:
@@ -29,11 +31,14 @@ class Admission:
     @property
     def flooded(self) -> bool:
         """Somebody was refused just now."""
-        return self.clock() - self._flooded_until <= CALM_S
+        return self._calm_s() <= _CALM_S
 
     def flood_s(self, since: float) -> float:
         """How long the last flood has gone on, or went on, from a time of the clock, in seconds."""
         return self._flooded_until - max(since, self._flooded_from)
+
+    def _calm_s(self) -> float:
+        return self.clock() - self._flooded_until
 
     def drain(self) -> None:
         """This process is going away: readiness ends, but who still comes is served."""
@@ -41,7 +46,7 @@ class Admission:
 
     def __enter__(self) -> None:
         if self.in_flight >= self.places:
-            if not self.flooded:
+            if self._calm_s() > _OVER_S:
                 self._flooded_from = self.clock()
             self._flooded_until = self.clock()
             raise Overloaded(f"All {self.places} places are taken; try again.", retry_after_s=1)

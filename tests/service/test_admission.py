@@ -57,11 +57,11 @@ class Door:
 def test_a_flood_lasts_while_others_are_refused_again_and_again() -> None:
     door = Door()
     assert door.admission.flood_s(since=0) == -math.inf
-    door.refuse(0, 0.09, 0.09)
+    door.refuse(0, 0.09, 0.9, 0.01)
 
     assert door.admission.flooded
-    assert door.admission.flood_s(since=0) == pytest.approx(0.18)
-    assert door.admission.flood_s(since=100.1) == pytest.approx(0.08)
+    assert door.admission.flood_s(since=0) == pytest.approx(1.0)
+    assert door.admission.flood_s(since=100.9) == pytest.approx(0.1)
 
 
 def test_when_it_is_over_it_is_known_how_long_it_was() -> None:
