@@ -98,7 +98,7 @@ def _machines(results: Path) -> str:
             software = (
                 f"Python {machine['python']}, onnxruntime {machine['packages']['onnxruntime']}"
             )
-            code = machine.get("commit", "not recorded")[:7]
+            code = machine["commit"][:7] if "commit" in machine else "not recorded"
             rows.append([name, what, machine["system"], software, code, machine["load"]])
     return _markdown(
         ["measurement", "machine", "system", "software", "commit", "load before"], rows
