@@ -1,11 +1,11 @@
 """The service as clients meet it: throughput and latency. `python -m benchmarks.service`.
 
 Closed loop: wrk keeps 16 requests under way and counts the answers, for each image, raw and as a
-form, with one process and with one for each CPU. The limit, a process for each CPU too, takes part
-in the same rounds; what HTTP, threads, batches, logs and metrics cost is the ratio of the two. Open
-loop: Poisson arrivals at 50 and 80 % of what the server does just before, as other tenants of the
-machine take more at one time than at another. Writes benchmarks/results/service.json. Takes 25
-minutes.
+form, with one process and with one for each CPU. The limit takes part in the same rounds, as a
+process for each CPU and, for photos, as a thread for each CPU too; what HTTP, threads, batches,
+logs and metrics cost is the ratio of service and limit. Open loop: Poisson arrivals at 50 and 80 %
+of what the server does just before, as other tenants of the machine take more at one time than at
+another. Writes benchmarks/results/service.json. Takes 27 minutes.
 
 The clients run on the same CPUs as the server, and what they take is missing in its throughput. The
 limit has no client: where the two are compared, it is by what they do with a CPU that they have to
@@ -22,7 +22,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from benchmarks.limit import Pace, processes
+from benchmarks.limit import Pace, bare_pipeline, pace, processes
 from benchmarks.payloads import IMAGES, Payload, form, raw
 from benchmarks.poisson import Latencies, open_loop
 from benchmarks.process import Server, service
@@ -36,6 +36,7 @@ CAPACITY_S = 2
 MORE_ROUNDS = 3  # times as many again for what is promised
 LOADS = (50, 80)  # per cent of the throughput
 WORKERS = (1, available_cpus())
+THREADS = "photo, threads"
 FORMS = {"raw": raw, "form": form}
 
 Limit = Callable[[str, float], Pace]
@@ -58,11 +59,15 @@ def throughput(
                 contestants[f"{name} {how} {workers}"] = partial(
                     closed_loop, server, payload(name), connections=CONNECTIONS, seconds=seconds
                 )
+    contestants[f"limit {THREADS}"] = partial(
+        pace, bare_pipeline(), "photo", threads=available_cpus(), seconds=seconds
+    )
     found: Any = alternate(contestants, repeats)
-    compared = {key: contestants[key] for key in ("limit photo", f"photo raw {WORKERS[-1]}")}
+    photo = ("limit photo", f"limit {THREADS}", f"photo raw {WORKERS[-1]}")
+    compared = {key: contestants[key] for key in photo}
     for key, runs in alternate(compared, MORE_ROUNDS * repeats).items():
         found[key] += runs
-    limits = {name: found.pop(f"limit {name}") for name in IMAGES}
+    limits = {name: found.pop(f"limit {name}") for name in (*IMAGES, THREADS)}
     return found, limits
 
 
@@ -128,12 +133,12 @@ def main() -> None:
 
     most = WORKERS[-1]
 
-    def against_limit(name: str, workers: int) -> float:
+    def against_limit(name: str, workers: int, limit: str = "") -> float:
         """What a CPU does for the service, by what it does for the steps alone."""
         cpus, runs = available_cpus(), closed[f"{name} raw {workers}"]
         served = [run.per_s / (cpus - run.client_cpus) for run in runs]
         # The further rounds, if there were any, come last.
-        return ratio(served, [run.per_s / cpus for run in limits[name][: len(runs)]])
+        return ratio(served, [run.per_s / cpus for run in limits[limit or name][: len(runs)]])
 
     def tail(workers: int) -> float:
         return round(median(run.tail for run in opened[f"photo {workers} 80"]), 2)
@@ -162,10 +167,11 @@ def main() -> None:
         },
         "open_loop": {key: open_summary(runs) for key, runs in opened.items()},
         "ratios": {
-            "photos_vs_limit": against_limit("photo", most),
+            "photos_vs_limit": against_limit("photo", most, THREADS),
+            "photos_vs_limit_in_processes": against_limit("photo", most),
             "crops_vs_limit": against_limit("crop", most),
             "1080p_vs_limit": against_limit("1080p", most),
-            "photos_of_one_process_vs_limit": against_limit("photo", 1),
+            "photos_of_one_process_vs_limit": against_limit("photo", 1, THREADS),
             "p99_over_p50_at_80": tail(most),
             "p99_over_p50_at_80_of_one_process": tail(1),
         },

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from service import __version__
 from service.admission import Admission
 from service.app import create_app
+from service.cpus import take_turns
 from service.drain import Server
 from service.logs import configure_logging
 from service.memory import keep_memory
@@ -64,6 +65,7 @@ def _work(
 ) -> None:
     """One server process, until it is told to stop."""
     keep_memory()
+    take_turns()
     configure_logging(settings.log_level)
     admission = Admission(settings.max_concurrent_requests)
     app = create(settings, admission=admission, metrics=metrics, lost=lambda: server.give_up())

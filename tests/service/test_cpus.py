@@ -1,9 +1,10 @@
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from service.cpus import available_cpus, cpu_flags
+from service.cpus import available_cpus, cpu_flags, take_turns
 
 AFFINITY = len(os.sched_getaffinity(0))
 
@@ -97,3 +98,12 @@ def test_the_cpus_say_what_they_can(tmp_path: Path, flags: str) -> None:
 def test_a_cpu_that_lists_no_flags_has_none(tmp_path: Path) -> None:
     assert not cpu_flags(tmp_path)
     assert not cpu_flags(write(tmp_path, {"proc/cpuinfo": "Features\t: fp asimd asimddp\n"}))
+
+
+def test_a_system_with_one_policy_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    take_turns()
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

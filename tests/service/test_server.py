@@ -130,6 +130,15 @@ def service() -> Iterator[Process]:
         yield process.ready()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the policy is one of Linux")
+def test_threads_that_wake_up_do_not_interrupt_a_photo_under_way(service: Process) -> None:
+    pid = service.popen.pid
+    threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    patient = [thread for thread in threads if os.sched_getscheduler(thread) == os.SCHED_BATCH]
+    # The event loop, photos and crops; numpy's own threads are older, and have nothing to do.
+    assert pid in patient and len(patient) >= 3
+
+
 def test_a_photo_is_answered(service: Process, photo: bytes) -> None:
     answer, body = service.ask("POST", "/predict", photo)
 
