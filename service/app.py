@@ -91,8 +91,8 @@ async def load_pipeline(
         metrics,
         alone=settings.max_batch_size,
     )
-    batcher.start()
     try:
+        batcher.start()
         yield (
             pipeline,
             Models(

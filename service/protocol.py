@@ -5,6 +5,7 @@ nobody takes.
 """
 
 import asyncio
+import math
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,16 +21,17 @@ class BoundedProtocol(HttpToolsProtocol):
     one endless field: the parser would keep it all, and copy it with every read.
 
     Who is refused may send the rest of the body, as many clients look for an answer only then; but
-    not for longer than `REST_S`. An answer of which nothing is taken while a connection may be idle
-    is dropped.
+    not for longer than `REST_S`. An answer of which nothing is taken for as long as a connection
+    may be idle is dropped, whether all of it was written by then or not.
     """
 
     transport: asyncio.Transport
     _head = 0  # bytes of this request's line and fields
     _pending = 0  # bytes since the parser last found something
     _in_body = False  # or in its trailer
-    _untaken = 0  # bytes of answers, when they were last looked at
     _rest: asyncio.TimerHandle | None = None
+    _untaken = 0.0  # bytes of answers when they were last looked at; infinite once some were taken
+    _next_look: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """More bytes of this connection."""
@@ -45,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head = self._pending = 0
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -70,41 +73,55 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request has ended."""
         self._in_body = False
-        self._forget_rest()
+        if self._rest is not None:  # its answer is out, and the connection idle from now on
+            self._forget_rest()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer has been written, maybe before all of its request was read."""
         super().on_response_complete()
-        if self.transport.is_closing():
-            return
-        self._untaken = self.transport.get_write_buffer_size()
+        self._watch()
         # With pipelining, the body may be that of a later request, whose answer is still to come.
-        if self._in_body and self.cycle.response_complete:
+        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._rest = self.loop.call_later(REST_S, self.transport.abort)
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Nothing was said on this connection for long."""
-        untaken = self.transport.get_write_buffer_size()
-        if not untaken:
-            super().timeout_keep_alive_handler()
-        elif untaken < self._untaken:  # slowly, but it is taken
-            self._untaken = untaken
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-        else:  # to close it would wait for ever
-            self.transport.abort()
+    def pause_writing(self) -> None:
+        """More is written than is taken."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Most of what was written has been taken."""
+        super().resume_writing()
+        self._untaken = math.inf
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
         self._forget_rest()
+        if self._next_look is not None:
+            self._next_look.cancel()
         super().connection_lost(exc)
 
     def _forget_rest(self) -> None:
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
+
+    def _watch(self) -> None:
+        """Looks after a while whether something was taken of what is written by now."""
+        self._untaken = self.transport.get_write_buffer_size()
+        if self._untaken and self._next_look is None:
+            self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _look(self) -> None:
+        self._next_look = None
+        if 0 < self._untaken <= self.transport.get_write_buffer_size():
+            self.transport.abort()  # to close it would wait for ever
+        else:
+            self._watch()
 
     def _found(self, size: int) -> None:
         self._head += size

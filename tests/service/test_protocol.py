@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple, cast
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
@@ -38,13 +39,51 @@ async def large(request: Request) -> Response:
     return Response(bytes(LONG))
 
 
+async def in_pieces(request: Request) -> Response:
+    """The same, in pieces."""
+    return StreamingResponse(iter([bytes(2**16)] * (LONG // 2**16)))
+
+
+class Timer(NamedTuple):
+    delay: float
+    callback: Callable[[], None]
+    handle: asyncio.TimerHandle
+
+
+class Timers:
+    """An event loop that tells what it was asked to do later."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.all: list[Timer] = []
+
+    @property
+    def last(self) -> Timer:
+        return self.all[-1]
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        handle = self._loop.call_later(delay, callback)
+        self.all.append(Timer(delay, callback, handle))
+        return handle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
 @asynccontextmanager
 async def connected(
-    keep_alive_s: int = 5, lost: Callable[[], None] = lambda: None
+    keep_alive_s: int = 5,
+    lost: Callable[[], None] = lambda: None,
+    timers: Timers | None = None,
 ) -> AsyncIterator[Streams]:
     """A connection to a server that tells how long a body is; `lost` hears of its end."""
 
     class Observed(BoundedProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            if timers:
+                self.loop = cast(asyncio.AbstractEventLoop, timers)
+
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             lost()
@@ -54,6 +93,7 @@ async def connected(
             Route("/", measure, methods=["POST"]),
             Route("/at-once", at_once, methods=["POST"]),
             Route("/large", large, methods=["POST"]),
+            Route("/in-pieces", in_pieces, methods=["POST"]),
         ]
     )
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_keep_alive=keep_alive_s)
@@ -114,7 +154,10 @@ async def test_a_head_that_does_not_end_is_refused(start: bytes, piece: bytes) -
         pytest.param(CHUNKED + b"1;", b"x", id="extension"),
     ],
 )
-async def test_what_goes_on_around_a_body_ends_the_connection(start: bytes, piece: bytes) -> None:
+async def test_what_goes_on_around_a_body_ends_the_connection(
+    start: bytes, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "REST_S", 2 * PATIENCE_S)  # the time for the rest must not do it
     async with connected() as streams:
         assert await told(streams, [start, *endless(piece)]) == b""
     async with connected() as (reader, writer):
@@ -128,30 +171,85 @@ async def test_the_rest_of_a_refused_body_may_come_but_not_for_ever(
 ) -> None:
     monkeypatch.setattr(protocol, "REST_S", 0.0)
     request = POST.replace(b"/ ", b"/at-once ") + b"Content-Length: 1000000000000\r\n\r\nx"
-    async with connected() as streams:
-        answer = await told(streams, [request])
-
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 200 OK\r\n")
-
-
-async def test_a_connection_whose_body_came_after_its_answer_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(protocol, "REST_S", PATIENCE_S)
-    async with connected() as (reader, writer):
-        for _ in range(2):
-            writer.write(POST.replace(b"/ ", b"/at-once ") + b"Content-Length: 2\r\n\r\n")
-            await reader.readuntil(b"done")
-            writer.write(b"ab")
-        writer.close()
-
-
-async def test_an_answer_that_nobody_takes_is_dropped() -> None:
     lost = asyncio.Event()
-    async with connected(keep_alive_s=0, lost=lost.set) as (_, writer):
-        writer.write(POST.replace(b"/ ", b"/large ") + b"Content-Length: 0\r\n\r\n")
+    async with connected(2 * int(PATIENCE_S), lost.set) as (_, writer):
+        writer.write(request)
         async with asyncio.timeout(PATIENCE_S):
             await lost.wait()
+
+
+AT_ONCE = POST.replace(b"/ ", b"/at-once ") + b"Content-Length: 2\r\n\r\n"
+
+
+async def test_a_connection_whose_body_came_after_its_answer_goes_on() -> None:
+    timers = Timers(asyncio.get_running_loop())
+    async with connected(timers=timers) as (reader, writer):
+        for _ in range(2):
+            writer.write(AT_ONCE)
+            await reader.readuntil(b"done")
+            writer.write(b"ab")
+        writer.write(AT_ONCE + b"ab")
+        await reader.readuntil(b"done")
+
+    rests = [timer.handle for timer in timers.all if timer.delay == protocol.REST_S]
+    assert len(rests) >= 2
+    assert all(handle.cancelled() for handle in rests)
+
+
+async def test_a_connection_that_is_idle_after_such_a_body_ends() -> None:
+    async with connected(keep_alive_s=1) as (reader, writer):
+        writer.write(AT_ONCE)
+        await reader.readuntil(b"done")
+        assert await told((reader, writer), [b"ab"]) == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        pytest.param(b"/large ", b"\r\n", id="whole"),
+        pytest.param(b"/large ", b"Connection: close\r\n\r\n", id="the last one"),
+        pytest.param(b"/large ", b"\r\nP", id="while more is asked"),
+        pytest.param(b"/in-pieces ", b"\r\n", id="in pieces"),
+    ],
+)
+async def test_an_answer_that_nobody_takes_is_dropped(path: bytes, rest: bytes) -> None:
+    lost = asyncio.Event()
+    async with connected(keep_alive_s=0, lost=lost.set) as (_, writer):
+        writer.write(POST.replace(b"/ ", path) + b"Content-Length: 0\r\n" + rest)
+        async with asyncio.timeout(PATIENCE_S):
+            await lost.wait()
+
+
+class Taken(asyncio.Transport):
+    """A connection on whose other side as much is taken as a test says."""
+
+    left = 0
+    aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.left
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_an_answer_that_is_taken_slowly_is_not_dropped() -> None:
+    timers, transport = Timers(asyncio.get_running_loop()), Taken()
+    config = uvicorn.Config(Starlette(), log_config=None)
+    connection = BoundedProtocol(config, ServerState(), {})
+    connection.connection_made(transport)
+    connection.loop = cast(asyncio.AbstractEventLoop, timers)
+
+    transport.left = 100_000
+    connection.pause_writing()
+    transport.left = 99_999
+    timers.last.callback()
+    connection.resume_writing()  # nearly all of it was taken, and as much was written again
+    transport.left = 100_000
+    timers.last.callback()
+    assert not transport.aborted
+    timers.last.callback()
+    assert transport.aborted
 
 
 async def test_the_server_goes_on() -> None:
