@@ -3,12 +3,11 @@
 Reads what training and export wrote, runs each graph once more over both test splits, and returns
 plain dictionaries, ready for results.json. A system whose metrics.json is missing stays as an
 earlier report measured it, for the runs of all of them need not lie on one machine; one that no
-report measured is not trained. All of them are timed together.
+report measured is not trained. The release is always there. All of them are timed together.
 """
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from training.dataset import Dataset, Split
 from training.evaluate import run_model
 from training.history import accuracy, convergence, hours, schedules
 from training.neighbours import answers, compare_neighbours, digits
+from training.published import CONFIGS, SYSTEMS, VARIANTS, System
 from training.speed import measure_speed
 
 WHOLE_TEST = "PublicTest + PrivateTest"  # the 7,178 images that the paper calls its test set
@@ -27,71 +27,7 @@ SPLITS = ("PrivateTest", "PublicTest", WHOLE_TEST)
 
 
 class ReportError(ValueError):
-    """A results file doesn't agree with the graph beside it."""
-
-
-@dataclass(frozen=True)
-class System:
-    """One line of the table."""
-
-    name: str
-    published: float | None  # percent, as the paper quotes it
-    config: str  # the name of its file in training/configs/, empty for the release
-    remark: str
-    repeated: bool = False  # what was published is enough to do the same again
-
-
-SYSTEMS = (
-    System(
-        "proposed",
-        70.13,
-        "paper_proposed",
-        "the paper's own network and recipe; of its learning rate's decay and of its changes of "
-        "brightness it gives no figures, ours",
-        repeated=True,
-    ),
-    System(
-        "VGGNet",
-        73.28,
-        "paper_vggnet",
-        "published on PublicTest with ten crops, and chosen on PrivateTest; ours is the last of "
-        "100 epochs in place of the best of 300, and of one crop of each image in an epoch in "
-        "place of ten",
-        repeated=True,
-    ),
-    System(
-        "CNN",
-        66.67,
-        "paper_cnn",
-        "layers and recipe unpublished; ours are those of Khanzada et al. 2020",
-    ),
-    System("SVM", 45.95, "paper_svm", "features unpublished; ours are HOG"),
-    System(
-        "CLCM",
-        63.0,
-        "paper_clcm",
-        "layers, recipe and split unpublished; the layers are MobileNetV2's, less one halving",
-    ),
-    System("MobileNetV2", 58.0, "paper_mobilenetv2", "recipe and split unpublished"),
-    System("ShuffleNetV2", 65.0, "paper_shufflenetv2", "recipe and split unpublished"),
-    System(
-        "mien",
-        None,
-        "",
-        "the release, learnt from three larger teachers and from FER+'s votes, and chosen on "
-        "PublicTest; its hours are those of the student alone",
-    ),
-)
-BALANCING = {
-    "none": "paper_proposed_unweighted",
-    "class weights": "paper_proposed",
-    "oversampling": "paper_proposed_oversampled",
-}
-CLEANING = {
-    "as it is": "paper_proposed",
-    "dropped": "paper_proposed_dropped",
-    "relabelled": "paper_proposed_relabelled",
-}
+    """What a report is made of is missing, or does not belong together."""
 
 
 def compare_systems(
@@ -141,25 +77,34 @@ def compare_systems(
     }
 
 
-def compare_runs(
-    configs: dict[str, str], runs: Path, earlier: dict[str, Any], labels: NDArray[np.uint8]
-) -> dict[str, Any]:
+def compare_variants(
+    runs: Path, earlier: dict[str, Any], labels: NDArray[np.uint8]
+) -> dict[str, dict[str, Any]]:
     """The figures of runs of the same network, by what differs; None where not trained.
 
-    `earlier` is what an earlier report found of them; what is taken from there says so as
-    "earlier". `labels` are those of both test splits. Raises `ReportError`.
+    `earlier` is an earlier report, or nothing; what is taken from there says so as "earlier".
+    `labels` are those of both test splits. Raises `ReportError`.
     """
-    found: dict[str, Any] = {}
-    for name, config in configs.items():
+    kept: dict[str, dict[str, Any]] = {  # a run may be in several tables
+        config: figures
+        for table, configs in VARIANTS.items()
+        for name, config in configs.items()
+        if (figures := earlier.get(table, {}).get(name))
+    }
+
+    def figures_of(name: str, config: str) -> dict[str, Any] | None:
         path = runs / config / "model" / "metrics.json"
         if path.exists():
-            found[name] = _figures(json.loads(path.read_text()))
-        elif kept := earlier.get(name):
-            _check_earlier(name, kept, labels)
-            found[name] = kept | {"earlier": True}
-        else:
-            found[name] = None
-    return found
+            return _figures(json.loads(path.read_text()))
+        if config not in kept:
+            return None
+        _check_earlier(name, kept[config], labels)
+        return kept[config] | {"earlier": True}
+
+    return {
+        table: {name: figures_of(name, config) for name, config in configs.items()}
+        for table, configs in VARIANTS.items()
+    }
 
 
 def _untrained(systems: list[System], folder: Path) -> dict[str, Path]:
@@ -169,7 +114,7 @@ def _untrained(systems: list[System], folder: Path) -> dict[str, Path]:
 
     graphs = {}
     for system in systems:
-        config = load_config(Path(__file__).parent / "configs" / f"{system.config}.py")
+        config = load_config(CONFIGS / f"{system.config}.py")
         graphs[system.name] = folder / f"{system.config}.onnx"
         write_onnx(build_trainable(config), graphs[system.name], maps=False)
     return graphs

@@ -79,7 +79,8 @@ def fit(
     done = batches.epoch = checkpoint.restore(network)
     print(
         f"{config.system}: {network.count_params():,} parameters, "
-        f"{len(batches) * config.batch_size} pictures an epoch, epochs {done + 1}..{config.epochs}"
+        f"{len(batches) * config.batch_size} pictures an epoch, "
+        f"{done} of {config.epochs} epochs done"
     )
     network.fit(
         batches,

@@ -1,4 +1,4 @@
-"""What a run's log tells: its cost, its schedules, and whether more epochs would have helped."""
+"""What a run's log tells: its cost, its schedules, and whether accuracy still rose at its end."""
 
 from itertools import pairwise
 from typing import Any
@@ -19,17 +19,17 @@ def accuracy(epoch: dict[str, Any], prefix: str) -> float:
 def convergence(history: list[dict[str, Any]], planned: int) -> str:
     """Whether a run converged: the last tenth of its epochs on average against the tenth before.
 
-    Epochs are those of its last schedule, and a tenth is three at least, where there are six. Half
-    a point of PublicTest's accuracy is what such means differ by without any reason.
+    Epochs are those of its last schedule, and a tenth is three at least, where there are six. Up to
+    half a point of PublicTest's accuracy does not count as a rise.
     """
     if steps := history[0].get("newton_steps"):
         return f"{'solved' if steps < planned else 'not converged'}: {steps} Newton steps"
     if len(history) < planned:
         return f"not converged: {len(history)} of {planned} epochs"
-    if len(history) == 1:
-        return "not converged: a single epoch"
     right = [accuracy(epoch, "val_") for epoch in history[-schedules(history)[-1] :]]
-    last = max(1, min(max(3, len(right) // 10), len(right) // 2))
+    if len(right) == 1:
+        return "not converged: a single epoch"
+    last = min(max(3, len(right) // 10), len(right) // 2)
     rise = float(np.mean(right[-last:]) - np.mean(right[-2 * last : -last]))
     if rise <= 0.005:
         return "converged"

@@ -4,8 +4,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from training.comparison import BALANCING, CLEANING, SYSTEMS
 from training.markdown import percent, table
+from training.published import SYSTEMS, VARIANTS
 from training.story import audit_story, confusion_story, what_held, why_missed
 from training.tables import (
     budget_table,
@@ -42,6 +42,7 @@ def render(results: dict[str, Any]) -> str:
         test_images=f"{sum(data['test'].values()):,}",
         recall=recall_table(systems),
         confusion_story=confusion_story(results),
+        recipes=variants_table("recipe", results["recipes"]),
         balancing=variants_table("balancing", results["balancing"]),
         audit=audit_story(results["audit"]),
         cleaning=variants_table("Training's findings", results["cleaning"]),
@@ -98,7 +99,8 @@ def _pictures(results: dict[str, Any]) -> str:
 
 def _commands() -> str:
     configs = dict.fromkeys(
-        [s.config for s in SYSTEMS if s.config] + [*BALANCING.values(), *CLEANING.values()]
+        [s.config for s in SYSTEMS if s.config]
+        + [config for configs in VARIANTS.values() for config in configs.values()]
     )
     lines = [
         "python -m training.folds training/configs/audit_fold.py --data data/fer2013.npz",

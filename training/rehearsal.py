@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from training import audit
-from training.comparison import BALANCING, CLEANING, SYSTEMS
 from training.config import load_config
 from training.dataset import Dataset
 from training.export import compare
 from training.folds import predict_out_of_fold
+from training.published import CONFIGS, SYSTEMS, VARIANTS
 from training.release import write_json
 from training.train import solve, train
-
-CONFIGS = Path(__file__).parent / "configs"
 
 REHEARSED = 700  # images
 
@@ -31,7 +29,8 @@ def rehearse(dataset: Dataset, runs: Path) -> Dataset:
     write_json(runs / "audit" / "audit.json", audit.summary(small, findings, folds=True))
 
     systems = [system.config for system in SYSTEMS if system.config]
-    for name in dict.fromkeys([*systems, *BALANCING.values(), *CLEANING.values()]):
+    variants = [config for configs in VARIANTS.values() for config in configs.values()]
+    for name in dict.fromkeys([*systems, *variants]):
         config = load_config(CONFIGS / f"{name}.py")
         config = replace(
             config,

@@ -19,23 +19,16 @@ from typing import Any
 import numpy as np
 
 from training import audit, charts, illustrations
-from training.comparison import (
-    BALANCING,
-    CLEANING,
-    SYSTEMS,
-    compare_runs,
-    compare_systems,
-)
+from training.comparison import compare_systems, compare_variants
 from training.config import load_config
 from training.dataset import Dataset, Split
 from training.deployment import ask_about_each_class
 from training.labels import EXPRESSIONS
 from training.page import write_page
+from training.published import CONFIGS, SYSTEMS
 from training.release import write_json
 from training.story import beside_published, paper_angry_recall
 from training.systems import proposed
-
-CONFIGS = Path(__file__).parent / "configs"
 
 TIMED, TIMED_IN_REHEARSAL = 50, 5  # runs of each graph
 
@@ -75,8 +68,7 @@ def collect(
         **compared,
         "confusion_of": "proposed" if compared["systems"]["proposed"] else "mien",
         "paper_angry_recall": round(paper_angry_recall(test), 4),
-        "balancing": compare_runs(BALANCING, runs, earlier.get("balancing", {}), labels_of_both),
-        "cleaning": compare_runs(CLEANING, runs, earlier.get("cleaning", {}), labels_of_both),
+        **compare_variants(runs, earlier, labels_of_both),
         "audit": json.loads(audited.read_text()) if audited.exists() else earlier.get("audit"),
     }
 

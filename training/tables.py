@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from training.comparison import SPLITS, SYSTEMS, WHOLE_TEST
+from training.comparison import SPLITS, WHOLE_TEST
 from training.labels import EXPRESSIONS
 from training.markdown import percent, table
+from training.published import SYSTEMS
 from training.story import PAPER_RECALL
 
 

@@ -181,7 +181,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     print(
         f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "
         f"{network.count_params() / 1e6:.2f} million parameters, "
-        f"{len(training.images)} images, epochs {done + 1}..{config.epochs}"
+        f"{len(training.images)} images, {done} of {config.epochs} epochs done"
     )
     model.fit(
         batches,

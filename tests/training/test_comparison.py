@@ -7,33 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.comparison import (
-    BALANCING,
-    CLEANING,
-    SYSTEMS,
-    WHOLE_TEST,
-    ReportError,
-    compare_runs,
-    compare_systems,
-)
-from training.config import load_config
+from training.comparison import WHOLE_TEST, ReportError, compare_systems, compare_variants
 from training.dataset import Dataset, Split
-
-
-def test_every_config_that_the_report_names_is_there() -> None:
-    configs = Path(__file__).parents[2] / "training" / "configs"
-    names = [system.config for system in SYSTEMS if system.config]
-    for name in {*names, *BALANCING.values(), *CLEANING.values()}:
-        assert load_config(configs / f"{name}.py").epochs > 0
-
-
-def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
-    configs = Path(__file__).parents[2] / "training" / "configs"
-    paper = vars(load_config(configs / "paper_proposed.py"))
-    for name in {*BALANCING.values(), *CLEANING.values()} - {"paper_proposed"}:
-        variant = vars(load_config(configs / f"{name}.py"))
-        changed = {key for key in paper if variant[key] != paper[key]}
-        assert changed <= {"class_weights", "oversampling"} or changed == {"cleaning"}, name
 
 
 def test_what_is_not_trained_is_none(compared: Path, dataset: Dataset) -> None:
@@ -65,10 +40,18 @@ def test_a_release_without_figures_is_refused(compared: Path, dataset: Dataset) 
 
 def test_variants_of_other_images_are_refused(compared: Path, dataset: Dataset) -> None:
     runs, labels = compared / "runs", dataset.split(Split.TEST).labels
-    earlier = compare_runs(BALANCING, runs, {}, labels)
-    assert compare_runs(BALANCING, runs, {}, labels[1:]) == earlier  # measured, not kept
-    with pytest.raises(ReportError, match="class weights on"):
-        compare_runs(BALANCING, compared / "none", earlier, labels[1:])
+    earlier = compare_variants(runs, {}, labels)
+    assert compare_variants(runs, {}, labels[1:]) == earlier  # measured, not kept
+    with pytest.raises(ReportError, match="100 epochs on"):
+        compare_variants(compared / "none", earlier, labels[1:])
+
+
+def test_a_run_in_several_tables_is_kept_for_all(compared: Path, dataset: Dataset) -> None:
+    runs, labels = compared / "runs", dataset.split(Split.TEST).labels
+    found = compare_variants(runs, {}, labels)
+    before = {"balancing": found["balancing"]}  # a report of before the other tables
+    kept = compare_variants(compared / "none", before, labels)
+    assert kept["cleaning"]["as it is"] == found["balancing"]["class weights"] | {"earlier": True}
 
 
 def test_metrics_of_another_graph_are_refused(

@@ -33,6 +33,12 @@ def test_only_the_last_schedule_tells_whether_a_run_converged() -> None:
     assert convergence(first + second, 14) == "not converged: still rising, 4.0 points in 2 epochs"
 
 
+def test_a_last_schedule_of_one_epoch_tells_nothing() -> None:
+    epochs = [{**epoch, "learning_rate": 0.1} for epoch in history(*[0.6] * 10)]
+    epochs.append({"val_logits_accuracy": 0.7, "learning_rate": 0.3})
+    assert convergence(epochs, 11) == "not converged: a single epoch"
+
+
 def test_one_epoch_tells_nothing_unless_it_solved_the_problem() -> None:
     assert convergence(history(0.5), 1).startswith("not converged")
     solved = [{"newton_steps": 12, "val_logits_accuracy": 0.5}]

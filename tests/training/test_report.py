@@ -10,9 +10,9 @@ import pytest
 
 from tests.training.conftest import make_dataset
 from tests.training.test_sources import csv_text, ferplus_text, write_text
-from training.comparison import SYSTEMS
 from training.dataset import Dataset, Split
 from training.page import render
+from training.published import SYSTEMS
 from training.report import newest_release, report
 from training.sources import Samples
 

@@ -1,0 +1,30 @@
+"""What the report is made of is there, and compares like with like."""
+
+from dataclasses import asdict
+
+from training.config import load_config
+from training.published import BALANCING, CLEANING, CONFIGS, RECIPES, SYSTEMS, VARIANTS
+
+
+def test_every_config_that_the_report_names_is_there() -> None:
+    names = [system.config for system in SYSTEMS if system.config]
+    for name in names + [config for configs in VARIANTS.values() for config in configs.values()]:
+        assert load_config(CONFIGS / f"{name}.py").epochs > 0
+
+
+def changed(name: str) -> set[str]:
+    """What a config has that the paper's does not."""
+    paper, variant = (asdict(load_config(CONFIGS / f"{n}.py")) for n in ("paper_proposed", name))
+    return {key for key in paper if variant[key] != paper[key]}
+
+
+def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
+    for name in {*BALANCING.values(), *CLEANING.values()} - {"paper_proposed"}:
+        assert changed(name) <= {"class_weights", "oversampling"} or changed(name) == {"cleaning"}
+
+
+def test_the_two_recipes_differ_as_table_2_has_them() -> None:
+    (other,) = set(RECIPES.values()) - {"paper_proposed"}
+    assert changed(other) == {"batch_size", "learning_rate", "epochs"}
+    config = load_config(CONFIGS / f"{other}.py")
+    assert (config.batch_size, config.learning_rate, config.epochs) == (32, 0.001, 20)
