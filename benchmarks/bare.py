@@ -18,7 +18,7 @@ from service.session import load_session
 class BarePipeline:
     """Analyses images. Any number of threads may use it at once.
 
-    Imports nothing but what decodes, detects and classifies, so that other servers can run it too.
+    Imports nothing of the service that speaks HTTP, so that other servers can run it too.
     """
 
     def __init__(self, expression: Path, detector: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import ROOT
+from benchmarks.record import told
 
 PAGE = ROOT / "docs" / "operations.md"
 
@@ -24,7 +25,7 @@ def _tables(result: dict[str, Any]) -> str:
     """What a replica carries, how many it takes, and how far the simulation holds."""
     return "\n".join(
         [
-            f"Measured with {_models(result['models'])} on {_machine(result['machine'])}.\n",
+            f"Measured with {_models(result['models'])} on {told(result['machine'])}.\n",
             "Photos a second that one replica carries, 99 % of them answered in time:\n",
             *_photos(result["photos"]),
             "\nReplicas, for photos of all three sizes alike:\n",
@@ -39,10 +40,6 @@ def _tables(result: dict[str, Any]) -> str:
 def _models(models: dict[str, str]) -> str:
     """Such as "expression 2.0.0 int8 and detector 2.0.0 int8"."""
     return " and ".join(f"{name} {version}" for name, version in models.items())
-
-
-def _machine(machine: dict[str, Any]) -> str:
-    return f"{machine['cpu']}{' with VNNI' if machine['vnni'] else ''}"
 
 
 def _photos(photos: dict[str, Any]) -> Iterable[str]:

@@ -36,6 +36,11 @@ class Latencies:
     def percentile_ms(self, percent: float) -> float:
         return 1000 * float(np.percentile(self.seconds, percent))
 
+    @property
+    def tail(self) -> float:
+        """How many times as long as half of all the slowest hundredth waits."""
+        return self.percentile_ms(99) / self.percentile_ms(50)
+
 
 def arrivals(per_s: float, seconds: float, seed: int) -> NDArray[np.float64]:
     """Times from 0 to `seconds` at which requests are due, `per_s` of them in a second."""

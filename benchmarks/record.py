@@ -25,9 +25,16 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
-        "commit": commit("service", "models", "benchmarks/*.py", "benchmarks/peers"),
+        "commit": commit(
+            "service", "models", "benchmarks/*.py", "benchmarks/*.lua", "benchmarks/peers"
+        ),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def told(machine: dict[str, Any]) -> str:
+    """The CPU of such a machine, in words."""
+    return f"{machine['cpu']}{' with VNNI' if machine['vnni'] else ''}"
 
 
 def record(name: str, begun_on: dict[str, Any], result: dict[str, Any]) -> None:

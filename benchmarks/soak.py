@@ -62,7 +62,8 @@ def mixture() -> list[Payload]:
 def soak(server: Server, request: Callable[[int], Payload], requests: int) -> Soaked:
     """Send the requests of so many numbers from 0 on, several at a time.
 
-    Raises `RuntimeError` for the first one that is answered 5xx.
+    Raises `RuntimeError` for the first one that is answered 5xx, and where the system does not tell
+    the server's memory.
     """
     found = Soaked()
 
@@ -84,7 +85,12 @@ def soak(server: Server, request: Callable[[int], Payload], requests: int) -> So
         step = max(1, requests // _SAMPLES)
         for start in range(0, requests, step):
             found.statuses.update(clients.map(send, range(start, min(start + step, requests))))
-            found.samples.append(Sample(found.statuses.total(), server.own_mb()))
+            own_mb = server.own_mb()
+            if not own_mb:
+                raise RuntimeError(
+                    "expected Pss_Anon in /proc/PID/smaps_rollup, of Linux 5.11 or later"
+                )
+            found.samples.append(Sample(found.statuses.total(), own_mb))
     return found
 
 

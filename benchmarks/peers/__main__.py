@@ -130,8 +130,7 @@ def row(contestant: Contestant, runs: list[Run]) -> dict[str, Any]:
 
 def tail(runs: list[Run]) -> float:
     """p99 / p50 of the open loop."""
-    tails = (run.opened.percentile_ms(99) / run.opened.percentile_ms(50) for run in runs)
-    return round(median(tails), 2)
+    return round(median(run.opened.tail for run in runs), 2)
 
 
 def ratios(runs: Mapping[str, list[Run]], bare: list[Pace]) -> dict[str, float | str]:

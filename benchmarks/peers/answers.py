@@ -13,7 +13,10 @@ def check_answer(body: str, expected: dict[str, float], *, same_graphs: bool) ->
 
     Other graphs than ours may say anything of the same expressions.
     """
-    found = list(_expressions(json.loads(body), set(expected)))
+    try:
+        found = list(_expressions(json.loads(body), set(expected)))
+    except ValueError as error:
+        raise RuntimeError(f"expected one face with {expected} in JSON, found {body}") from error
     right = len(found) == 1 and (
         not same_graphs
         or all(abs(found[0][name] - value) <= TOLERANCE for name, value in expected.items())

@@ -34,6 +34,12 @@ def test_another_answer_does_not(faces: list[object]) -> None:
         check_answer(json.dumps({"faces": faces}), EXPECTED, same_graphs=True)
 
 
+@pytest.mark.parametrize("body", ["<html>", '["[broken"]'])
+def test_an_answer_that_is_no_json_does_not(body: str) -> None:
+    with pytest.raises(RuntimeError, match="in JSON, found"):
+        check_answer(body, EXPECTED, same_graphs=False)
+
+
 def test_other_graphs_may_say_otherwise_of_one_face() -> None:
     face = {"emotion": {"happy": 0.2, "sad": 0.8}}
     check_answer(json.dumps([face]), EXPECTED, same_graphs=False)
