@@ -44,6 +44,7 @@ def render(results: dict[str, Any]) -> str:
         confusion_story=confusion_story(results),
         recipes=variants_table("recipe", results["recipes"]),
         balancing=variants_table("balancing", results["balancing"]),
+        causes=variants_table("changed", results["causes"]),
         audit=audit_story(results["audit"]),
         cleaning=variants_table("Training's findings", results["cleaning"]),
         distribution=distribution_table(data["counts"]),

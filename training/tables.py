@@ -92,18 +92,21 @@ def recall_table(systems: dict[str, Any]) -> str:
 
 def variants_table(what: str, variants: dict[str, Any]) -> str:
     rows = [
-        [name, "not trained", "-", "-", "-", "-"]
+        [name, "not trained", *"-----"]
         if found is None
         else [
             name,
             *(percent(found["splits"][split]["accuracy"]) for split in SPLITS[:2]),
             percent(found["splits"][WHOLE_TEST]["balanced_accuracy"]),
             percent(found["recall"]["disgust"]),
+            percent(found["curve"]["training"][-1]),
             found["convergence"],
         ]
         for name, found in variants.items()
     ]
-    columns = [what, "PrivateTest", "PublicTest", "balanced (both)", "disgust (both)", "curve"]
+    columns = [
+        what, "PrivateTest", "PublicTest", "balanced (both)", "disgust (both)", "Training", "curve",
+    ]  # fmt: skip
     earlier = [name for name, found in variants.items() if found and found.get("earlier")]
     if not earlier:
         return table(columns, rows)

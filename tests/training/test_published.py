@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from training.config import load_config
-from training.published import BALANCING, CLEANING, CONFIGS, RECIPES, SYSTEMS, VARIANTS
+from training.published import BALANCING, CAUSES, CLEANING, CONFIGS, RECIPES, SYSTEMS, VARIANTS
 
 
 def test_every_config_that_the_report_names_is_there() -> None:
@@ -21,6 +21,13 @@ def changed(name: str) -> set[str]:
 def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
     for name in {*BALANCING.values(), *CLEANING.values()} - {"paper_proposed"}:
         assert changed(name) <= {"class_weights", "oversampling"} or changed(name) == {"cleaning"}
+
+
+def test_each_cause_is_one_more_thing_beside_the_class_weights() -> None:
+    for name, config in CAUSES.items():
+        others = changed(config) - {"class_weights"}
+        assert changed(config) - others == {"class_weights"}
+        assert len(others) == (3 if name in RECIPES else name != "nothing more")
 
 
 def test_the_two_recipes_differ_as_table_2_has_them() -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from training.tables import budget_table
+from training.comparison import WHOLE_TEST
+from training.tables import budget_table, variants_table
 
 
 def found(**figures: object) -> dict[str, Any]:
@@ -23,3 +24,11 @@ def test_nothing_stands_below_where_every_run_had_one_schedule() -> None:
     text = budget_table({"a": found(schedules=[22]), "b": found()})
     assert "| b | 22 of 22 |" in text
     assert text.endswith("converged |")
+
+
+def test_a_variant_shows_what_it_knew_of_training_in_its_last_epoch() -> None:
+    splits = {s: {"accuracy": a} for s, a in (("PrivateTest", 0.6), ("PublicTest", 0.59))}
+    splits[WHOLE_TEST] = {"balanced_accuracy": 0.58}
+    curve = {"training": [0.3, 0.7]}
+    text = variants_table("what", {"a": found(splits=splits, recall={"disgust": 0.5}, curve=curve)})
+    assert "| a | 60.00 | 59.00 | 58.00 | 50.00 | 70.00 | converged |" in text

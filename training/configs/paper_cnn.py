@@ -2,7 +2,7 @@
 
 Command:  python -m training.train training/configs/paper_cnn.py --data FER2013.npz
           python -m training.export runs/paper_cnn --data FER2013.npz
-Budget:   300 epochs; 8 minutes on an H200 that eight runs share (KERAS_BACKEND=jax)
+Budget:   300 epochs; 7 minutes on an H200 that six runs share (KERAS_BACKEND=jax)
 
 Quinn et al. publish no recipe. This is the one that Khanzada et al. 2020 (arXiv 2004.11823) give
 for the same layers: SGD with momentum 0.9, rate 0.1, batches of 128, 300 epochs, weight decay

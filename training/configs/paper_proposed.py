@@ -2,7 +2,7 @@
 
 Command:  python -m training.train training/configs/paper_proposed.py --data FER2013.npz
           python -m training.export runs/paper_proposed --data FER2013.npz
-Budget:   100 epochs; 7 minutes on an H200 that eight runs share (KERAS_BACKEND=jax)
+Budget:   100 epochs; 6 minutes on an H200 that seven runs share (KERAS_BACKEND=jax)
 
 From the paper: Adam at 0.0001 "with decay", batches of 64, 100 epochs, rotation of +-30 degrees,
 mirroring, zoom of 0.8 to 1.2, class weights. Its table 2 has another recipe beside this one, see

@@ -2,7 +2,7 @@
 
 Command:  python -m training.train training/configs/paper_proposed_oversampled.py --data FER2013.npz
           python -m training.export runs/paper_proposed_oversampled --data FER2013.npz
-Budget:   100 epochs; 5 minutes on an H200 that eight runs share (KERAS_BACKEND=jax)
+Budget:   100 epochs; 7 minutes on an H200 that six runs share (KERAS_BACKEND=jax)
 
 Each class is drawn equally often, with replacement, in epochs of the same length. All else is as in
 paper_proposed.py, which has class weights instead.

@@ -3,7 +3,7 @@
 Command:  python -m training.audit --data FER2013.npz --out runs/audit
           python -m training.train training/configs/paper_proposed_relabelled.py --data FER2013.npz
           python -m training.export runs/paper_proposed_relabelled --data FER2013.npz
-Budget:   100 epochs; 3 minutes on an H200 that eight runs share (KERAS_BACKEND=jax)
+Budget:   100 epochs; 5 minutes on an H200 that four runs share (KERAS_BACKEND=jax)
 
 Likely mislabelled images of Training get the label that FER+'s raters gave them, no faces are left
 out; the test splits keep FER-2013's labels. All else is as in paper_proposed.py.

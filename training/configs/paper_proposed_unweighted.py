@@ -2,7 +2,7 @@
 
 Command:  python -m training.train training/configs/paper_proposed_unweighted.py --data FER2013.npz
           python -m training.export runs/paper_proposed_unweighted --data FER2013.npz
-Budget:   100 epochs; 7 minutes on an H200 that eight runs share (KERAS_BACKEND=jax)
+Budget:   100 epochs; 7 minutes on an H200 that six runs share (KERAS_BACKEND=jax)
 
 All else is as in paper_proposed.py; compare with it and with paper_proposed_oversampled.py.
 """
