@@ -78,7 +78,7 @@ def why_missed(results: dict[str, Any]) -> str:
     public = proposed["curve"]["PublicTest"]
     cost = 100 * (without - accuracy)
     runs = _runs_of_the_network(results)
-    name, best = max(runs.items(), key=lambda run: _on_both(run[1]))
+    name, best = max(runs, key=lambda named: _on_both(named[1]))
     short = results["recipes"][SHORT]
     other = (
         f"By the other recipe of its table 2 it has {percent(_on_both(short))}, and "
@@ -111,15 +111,15 @@ def _on_both(run: dict[str, Any]) -> float:
     return accuracy
 
 
-def _runs_of_the_network(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Those of the tables of variants, each once, by the name that the last of them gives it."""
+def _runs_of_the_network(results: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Those of the tables of variants, each once, with the name that the last of them gives it."""
     named = {
         config: (name, results[table][name])
         for table, configs in VARIANTS.items()
         for name, config in configs.items()
         if results[table].get(name)
     }
-    return dict(named.values())
+    return list(named.values())  # two tables may give two runs the same name
 
 
 def _fitted(run: dict[str, Any]) -> str:
