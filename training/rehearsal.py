@@ -44,12 +44,17 @@ def rehearse(dataset: Dataset, runs: Path) -> Dataset:
         )
         if name not in systems:
             # The network was rehearsed already; what is new is how it is fed, to any network.
-            config = replace(config, system="svm", architecture={}, learning_rate=0.01)
-            config = replace(config, final_learning_rate_share=0.0)
-        data = small if config.cleaning == "none" else audit.clean(small, findings, config.cleaning)
+            config = replace(
+                config,
+                system="svm",
+                architecture={},
+                learning_rate=0.01,
+                final_learning_rate_share=0.0,
+            )
         if same := next((done for done, other in rehearsed.items() if other == config), None):
             shutil.copytree(same, folder)  # one epoch at one rate: nothing is left that differs
             continue
+        data = small if config.cleaning == "none" else audit.clean(small, findings, config.cleaning)
         run = solve if config.optimizer == "liblinear" else train
         run(config, data, folder)
         compare(folder, small, folder / "model")
