@@ -11,8 +11,10 @@ from types import FrameType
 
 import uvicorn
 
+from service.handshake import ignore_newcomers
 from service.listener import Listener
 
+_LAST_HANDSHAKES_S = 0.1
 _LAST_ARRIVALS_S = 0.1
 _TICK_S = 0.1
 
@@ -72,6 +74,10 @@ class Server(uvicorn.Server):
         while not self.hurry and time.monotonic() < end:
             await asyncio.sleep(_TICK_S)
             await self.on_tick(0)  # keeps the Date header right
+        if not self.gave_up:  # else other processes go on with the same socket
+            for sock in sockets or []:
+                ignore_newcomers(sock)
+            await asyncio.sleep(_LAST_HANDSHAKES_S)
         # Who has connected but was not accepted yet would be cut off by the end of the socket.
         waiting = [connection for sock in sockets or [] for connection in _accept_all(sock)]
         for server in self.servers:

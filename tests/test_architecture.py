@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 
 # Imports point left only: a module may import those of earlier rows, never its own row or later.
 LAYERS = [
-    {"errors", "settings", "cpus", "timing", "vigil", "memory", "executor", "png", "listener"},
+    {"errors", "settings", "cpus", "timing", "vigil", "memory", "executor", "png"},
+    {"handshake", "listener"},
     {"headers", "protocol", "drain"},
     {"metrics", "logs", "keys", "rate", "cors", "admission"},
     {"images", "faces", "candidates", "tracing", "metrics_server"},

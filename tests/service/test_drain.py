@@ -1,14 +1,23 @@
 """The end of a server that somebody connects to in the last moment."""
 
 import asyncio
+import errno
+import select
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from service import drain
 from service.drain import Server
 from service.protocol import BoundedProtocol
+from tests.service.fakes import PATIENCE_S
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: mien\r\nConnection: close\r\n\r\n"
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -16,34 +25,90 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body"})
 
 
-class LastArrival(Server):
-    """Stops at once, and somebody connects to it just before it stops accepting."""
+class Ending(Server):
+    """Stops at once, and `clients` connect to it just before it stops accepting."""
 
-    address: tuple[str, int]
-    draining: asyncio.Event
-    client: socket.socket | None = None
+    def __init__(self, sock: socket.socket, clients: list[socket.socket]) -> None:
+        config = uvicorn.Config(
+            answer, http=BoundedProtocol, ws="none", lifespan="off", log_config=None
+        )
+        self.draining = asyncio.Event()
+        super().__init__(config, drain=self.draining.set, drain_delay_s=0.01)
+        self.address = sock.getsockname()
+        self.clients = clients
 
     async def on_tick(self, counter: int) -> bool:
-        if self.draining.is_set() and self.client is None:
-            self.client = socket.create_connection(self.address)
-            self.client.sendall(b"GET / HTTP/1.1\r\nHost: mien\r\nConnection: close\r\n\r\n")
+        if self.draining.is_set():
+            for client in self.clients:
+                client.connect(self.address)
+                client.sendall(REQUEST)
         await super().on_tick(counter)
         return True
 
 
+class Late(socket.socket):
+    """A socket that `client` wants to connect to when everyone else has been accepted."""
+
+    client: socket.socket
+
+    def close(self) -> None:
+        if self.fileno() >= 0:
+            self.client.connect_ex(self.getsockname())
+        super().close()
+
+
+@pytest.fixture
+def clients() -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for client in clients:
+            client.settimeout(PATIENCE_S)
+        yield clients
+
+
 @pytest.mark.anyio
-async def test_who_has_connected_is_served_even_if_nobody_has_accepted_it_yet() -> None:
-    config = uvicorn.Config(
-        answer, http=BoundedProtocol, ws="none", lifespan="off", log_config=None
-    )
+async def test_who_has_connected_is_served_even_if_nobody_has_accepted_it_yet(
+    clients: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener takes one in a turn of the loop, and there are few turns."""
+    monkeypatch.setattr(drain, "_LAST_HANDSHAKES_S", 0)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        draining = asyncio.Event()
-        server = LastArrival(config, drain=draining.set, drain_delay_s=0.01)
-        server.draining = draining
-        server.address = sock.getsockname()
-        await server.serve([sock])
+        await Ending(sock, clients).serve([sock])
 
-    assert server.client is not None
-    with server.client as client:
-        assert client.recv(100).startswith(b"HTTP/1.1 204 ")
+    assert [client.recv(100)[:13] for client in clients] == [b"HTTP/1.1 204 "] * len(clients)
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(sys.platform != "linux", reason="see service.handshake")
+async def test_who_comes_when_everyone_has_been_accepted_is_refused_and_not_cut_off(
+    clients: list[socket.socket],
+) -> None:
+    late, *others = clients
+    late.setblocking(False)
+    with Late() as sock:
+        sock.client = late
+        sock.bind(("127.0.0.1", 0))
+        await Ending(sock, others).serve([sock])
+        _, ended, _ = select.select([], [late], [], PATIENCE_S)
+
+    assert ended
+    assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+@pytest.mark.anyio
+async def test_who_gives_up_leaves_newcomers_to_those_who_share_its_socket(
+    clients: list[socket.socket],
+) -> None:
+    newcomer, *others = clients
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        server = Ending(sock, others)
+        server.give_up()
+        with socket.socket(fileno=socket.dup(sock.fileno())) as twin:
+            await server.serve([sock])
+            newcomer.connect(twin.getsockname())
+            connection, address = twin.accept()
+            connection.close()
+
+            assert address == newcomer.getsockname()
