@@ -13,9 +13,10 @@ import uvicorn
 
 from service.handshake import ignore_newcomers
 from service.listener import Listener
+from service.protocol import BoundedProtocol
 
 _LAST_HANDSHAKES_S = 0.1
-_LAST_ARRIVALS_S = 0.1
+_LAST_ARRIVALS_S = 0.5
 _TICK_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,7 @@ class Server(uvicorn.Server):
         self.drain()
         end = time.monotonic() + self.drain_delay_s
         while not self.hurry and time.monotonic() < end:
-            await asyncio.sleep(_TICK_S)
-            await self.on_tick(0)  # keeps the Date header right
+            await self._tick()
         if not self.gave_up:  # else other processes go on with the same socket
             for sock in sockets or []:
                 ignore_newcomers(sock)
@@ -82,12 +82,24 @@ class Server(uvicorn.Server):
         waiting = [connection for sock in sockets or [] for connection in _accept_all(sock)]
         for server in self.servers:
             server.close()
+            await server.wait_closed()
         for connection in waiting:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         # A connection that was accepted in the last moment still gets its request answered.
-        await asyncio.sleep(_LAST_ARRIVALS_S)
+        end = time.monotonic() + _LAST_ARRIVALS_S
+        while self._expects() and time.monotonic() < end:
+            await self._tick()
         await super().shutdown(sockets)
         logger.info("stopped")
+
+    async def _tick(self) -> None:
+        await asyncio.sleep(_TICK_S)
+        await self.on_tick(0)  # keeps the Date header right
+
+    def _expects(self) -> bool:
+        """Whether somebody has connected and not yet asked."""
+        connections = self.server_state.connections
+        return any(isinstance(each, BoundedProtocol) and not each.asked for each in connections)
 
 
 def _accept_all(sock: socket.socket) -> Iterator[socket.socket]:

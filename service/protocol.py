@@ -33,14 +33,18 @@ class BoundedProtocol(HttpToolsProtocol):
     _untaken = 0.0  # bytes of answers when they were last looked at; infinite once some were taken
     _next_look: asyncio.TimerHandle | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether the head of a request has come on this connection."""
+        # Before the first one there is no cycle, whatever uvicorn's annotation says.
+        return self.cycle is not None
+
     def data_received(self, data: bytes) -> None:
         """More bytes of this connection."""
         self._pending += len(data)
         super().data_received(data)
         if max(self._head, self._pending) > MAX_HEAD_BYTES and not self.transport.is_closing():
-            # Before the first request there is no cycle, whatever uvicorn's annotation says.
-            answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
-            if answered and not self._in_body:
+            if not self._in_body and (not self.asked or self.cycle.response_complete):
                 self._refuse()
             self.transport.close()
 

@@ -5,7 +5,7 @@ import errno
 import select
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -26,34 +26,39 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Ending(Server):
-    """Stops at once, and `clients` connect to it just before it stops accepting."""
+    """Stops at once. When it begins to, all connect, and `clients` ask."""
 
-    def __init__(self, sock: socket.socket, clients: list[socket.socket]) -> None:
+    def __init__(
+        self, sock: socket.socket, clients: list[socket.socket], silent: socket.socket | None = None
+    ) -> None:
         config = uvicorn.Config(
             answer, http=BoundedProtocol, ws="none", lifespan="off", log_config=None
         )
-        self.draining = asyncio.Event()
-        super().__init__(config, drain=self.draining.set, drain_delay_s=0.01)
+        super().__init__(config, drain=self.meet, drain_delay_s=0)
         self.address = sock.getsockname()
         self.clients = clients
+        self.silent = silent
+
+    def meet(self) -> None:
+        for client in self.clients:
+            client.connect(self.address)
+            client.sendall(REQUEST)
+        if self.silent is not None:
+            self.silent.connect(self.address)
 
     async def on_tick(self, counter: int) -> bool:
-        if self.draining.is_set():
-            for client in self.clients:
-                client.connect(self.address)
-                client.sendall(REQUEST)
         await super().on_tick(counter)
         return True
 
 
-class Late(socket.socket):
-    """A socket that `client` wants to connect to when everyone else has been accepted."""
+class Watched(socket.socket):
+    """A socket whose end somebody waits for."""
 
-    client: socket.socket
+    ends: Callable[[], object]
 
     def close(self) -> None:
         if self.fileno() >= 0:
-            self.client.connect_ex(self.getsockname())
+            self.ends()
         super().close()
 
 
@@ -86,14 +91,37 @@ async def test_who_comes_when_everyone_has_been_accepted_is_refused_and_not_cut_
 ) -> None:
     late, *others = clients
     late.setblocking(False)
-    with Late() as sock:
-        sock.client = late
+    with Watched() as sock:
         sock.bind(("127.0.0.1", 0))
+        sock.ends = lambda: late.connect_ex(sock.getsockname())
         await Ending(sock, others).serve([sock])
         _, ended, _ = select.select([], [late], [], PATIENCE_S)
 
     assert ended
     assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+@pytest.mark.anyio
+async def test_who_was_accepted_may_ask_when_nobody_is_accepted_any_more(
+    clients: list[socket.socket],
+) -> None:
+    slow, *others = clients
+    with Watched() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.ends = lambda: asyncio.get_running_loop().call_later(0.2, slow.sendall, REQUEST)
+        await Ending(sock, others, slow).serve([sock])
+
+    assert slow.recv(100).startswith(b"HTTP/1.1 204 ")
+
+
+@pytest.mark.anyio
+async def test_who_never_asks_holds_nobody_up(clients: list[socket.socket]) -> None:
+    silent, *others = clients
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        await Ending(sock, others, silent).serve([sock])
+
+    assert silent.recv(100) == b""
 
 
 @pytest.mark.anyio
