@@ -2,12 +2,13 @@
 
 Command:  python -m training.train training/configs/paper_shufflenetv2.py --data FER2013.npz
           python -m training.export runs/paper_shufflenetv2 --data FER2013.npz
-Budget:   65 epochs; 85 to 135 seconds an epoch on two cores, by their kind
+Budget:   65 epochs; 40 to 135 seconds an epoch on two cores, by their kind
 
 Gursesli et al. publish neither recipe, input size nor split. All of this is ours, the same for the
 three light networks of their comparison: SGD with Nesterov momentum 0.9, rate 0.05 along a cosine,
-batches of 128, mirroring, small turns, shifts and changes of scale; and as many epochs as two cores
-do in an hour and a half, or more. Their score is no measure of this run, nor this run of theirs.
+batches of 128, mirroring, small turns, shifts and changes of scale; and as many epochs as two slow
+cores do in an hour and a half, or more. Their score is no measure of this run, nor this run of
+theirs.
 """
 
 from training.config import Augmentation, TrainConfig
