@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
         self, config: uvicorn.Config, *, drain: Callable[[], None], drain_delay_s: float
     ) -> None:
         super().__init__(config)
+        self.shared = config.workers > 1
         self.drain = drain
         self.drain_delay_s = drain_delay_s
         self.hurry = False
@@ -47,7 +48,7 @@ class Server(uvicorn.Server):
                 sock,
                 self._protocol,
                 backlog=self.config.backlog,
-                shared=self.config.workers > 1,
+                shared=self.shared,
             )
             self.servers.append(listener)  # type: ignore[arg-type]
             host, port = sock.getsockname()[:2]
@@ -74,7 +75,7 @@ class Server(uvicorn.Server):
         end = time.monotonic() + self.drain_delay_s
         while not self.hurry and time.monotonic() < end:
             await self._tick()
-        if not self.gave_up:  # else other processes go on with the same socket
+        if not (self.gave_up and self.shared):  # else other processes go on with the same socket
             for sock in sockets or []:
                 ignore_newcomers(sock)
             await asyncio.sleep(_LAST_HANDSHAKES_S)

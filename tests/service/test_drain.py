@@ -132,6 +132,7 @@ async def test_who_gives_up_leaves_newcomers_to_those_who_share_its_socket(
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         server = Ending(sock, others)
+        server.shared = True
         server.give_up()
         with socket.socket(fileno=socket.dup(sock.fileno())) as twin:
             await server.serve([sock])
