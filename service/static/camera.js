@@ -34,25 +34,34 @@ export class Camera {
     return this.#stream?.getVideoTracks()[0].getSettings().facingMode !== "environment";
   }
 
-  /** Starts the camera; `onLost` is called if it goes away. Throws `NoCamera`. */
-  async open(onLost) {
-    if (!navigator.mediaDevices) throw new NoCamera("camera_insecure");
-    try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: WANTED });
-    } catch (error) {
-      throw new NoCamera(REASONS[error.name] ?? "camera_busy");
+  /**
+   * Starts the camera; `onLost` is called if it goes away. Throws `NoCamera`, or the reason of
+   * `signal` if that came first.
+   */
+  async open(onLost, signal) {
+    const stream = await granted();
+    if (signal.aborted) {
+      end(stream); // it came too late: nothing on the page would tell that it is on
+      throw signal.reason;
     }
-    this.#stream.getVideoTracks()[0].addEventListener("ended", onLost);
-    this.#video.srcObject = this.#stream;
+    this.#stream = stream;
+    stream.getVideoTracks()[0].addEventListener("ended", onLost);
+    this.#video.srcObject = stream;
     this.#listen();
-    await this.#video.play();
+    try {
+      await this.#video.play();
+    } catch {
+      signal.throwIfAborted();
+      this.close();
+      throw new NoCamera("camera_busy");
+    }
   }
 
   /** Stops the camera; whoever waits for a frame waits no longer. */
   close() {
     this.#video.cancelVideoFrameCallback(this.#callback);
     this.#onFresh();
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    if (this.#stream) end(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
   }
@@ -79,6 +88,20 @@ export class Camera {
       this.#listen();
     });
   }
+}
+
+/** The stream of a camera, if there is one and people allow it: that may take them a while. */
+async function granted() {
+  if (!navigator.mediaDevices) throw new NoCamera("camera_insecure");
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: WANTED });
+  } catch (error) {
+    throw new NoCamera(REASONS[error.name] ?? "camera_busy");
+  }
+}
+
+function end(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 const REASONS = {

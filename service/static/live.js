@@ -13,7 +13,10 @@ export class Live {
   #stage;
   #status;
   #onPause;
-  #stopped = null; // AbortController while frames are analysed
+  #stopped = new AbortController(); // of the last start
+
+  /** Whether frames are analysed; not yet while the camera opens. */
+  running = false;
 
   /** `onPause(error, seconds)` is told when the service is away or busy. */
   constructor(camera, stage, status, onPause) {
@@ -23,25 +26,26 @@ export class Live {
     this.#onPause = onPause;
   }
 
-  get running() {
-    return this.#stopped !== null;
-  }
-
-  /** Starts the camera; `onLost` is called if it goes away. Throws `NoCamera`. */
+  /**
+   * Starts the camera; `onLost` is called if it goes away. Throws `NoCamera`, or an `AbortError` if
+   * `stop`, or another start, came before the camera did.
+   */
   async start(onLost) {
-    await this.#camera.open(onLost);
+    this.stop();
     this.#stopped = new AbortController();
+    const { signal } = this.#stopped;
+    await this.#camera.open(onLost, signal);
+    this.running = true;
     this.#stage.camera(this.#camera);
     this.#status.say(texts.spoken.cameraOn);
-    this.#watch(this.#stopped.signal);
+    this.#watch(signal);
   }
 
   stop() {
-    if (!this.running) return;
     this.#stopped.abort();
-    this.#stopped = null;
     this.#camera.close();
-    this.#status.say(texts.spoken.cameraOff);
+    if (this.running) this.#status.say(texts.spoken.cameraOff);
+    this.running = false;
   }
 
   async #watch(signal) {

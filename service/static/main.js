@@ -103,7 +103,7 @@ function askForCamera() {
 }
 
 async function startCamera() {
-  status.clear();
+  status.show("wait", texts.waits.camera);
   key.reconsider();
   try {
     await live.start(() => {
@@ -111,10 +111,12 @@ async function startCamera() {
       status.show("problem", texts.problems.camera_lost);
     });
   } catch (error) {
+    if (error.name === "AbortError") return;
     if (!(error instanceof NoCamera)) throw error;
     status.show("problem", explanation(error));
     return;
   }
+  status.clear("wait");
   view("camera");
   document.querySelector("[data-action=stop]").focus();
 }

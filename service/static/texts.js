@@ -145,6 +145,7 @@ export const texts = {
   },
 
   waits: {
+    camera: "Waiting for the camera …",
     overloaded: (seconds) =>
       `The service is busy. Trying again in ${count(seconds, "second", "seconds")}.`,
     unavailable: (seconds) =>

@@ -14,6 +14,40 @@ def start(page: Page) -> None:
     page.get_by_role("button", name="Start the camera").click()
 
 
+def watch_tracks(page: Page) -> None:
+    """From now on the page notes what it gets of cameras, and has it once `admitted` resolves."""
+    page.evaluate(
+        """() => {
+            window.tracks = [];
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                const stream = await ask(wanted);
+                window.tracks.push(...stream.getTracks());
+                await window.admitted;
+                return stream;
+            };
+        }"""
+    )
+
+
+def tracks(page: Page) -> list[str]:
+    """The state of each track that the page ever got: live, or ended."""
+    states: list[str] = page.evaluate("() => tracks.map(({ readyState }) => readyState)")
+    return states
+
+
+def hold_camera(page: Page) -> None:
+    """Cameras take until `admit_camera` to open, as when people read what the browser asks."""
+    watch_tracks(page)
+    page.evaluate("() => { window.admitted = new Promise((admit) => (window.admit = admit)); }")
+
+
+def admit_camera(page: Page, cameras: int) -> None:
+    """Lets the page have the cameras that it asked for, once all are there."""
+    page.wait_for_function("(cameras) => tracks.length === cameras", arg=cameras)
+    page.evaluate("() => admit()")
+
+
 @pytest.fixture
 def without_camera(playwright: Playwright) -> Iterator[Browser]:
     browser = launch(playwright, "--use-fake-device-for-media-stream=device-count=0")
@@ -30,6 +64,7 @@ def forbidding(playwright: Playwright) -> Iterator[Browser]:
 
 
 def test_the_notice_comes_before_the_camera(page: Page) -> None:
+    watch_tracks(page)
     page.get_by_role("button", name="Use the camera").click()
     notice = page.get_by_role("dialog", name="Before the camera starts")
 
@@ -42,7 +77,7 @@ def test_the_notice_comes_before_the_camera(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(notice).not_to_be_visible()
     expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
-    assert page.evaluate("() => document.getElementById('video').srcObject") is None
+    assert tracks(page) == []
 
 
 def test_results_follow_the_film_one_frame_at_a_time(page: Page) -> None:
@@ -80,23 +115,59 @@ def test_the_box_is_mirrored_like_the_picture(page: Page) -> None:
 
 
 def test_a_frame_can_be_kept(page: Page) -> None:
+    watch_tracks(page)
     start(page)
     expect(page.locator(".face .title")).to_have_text("Happy")
     page.get_by_role("button", name="Keep this frame").click()
 
     expect(page.locator("#photo")).to_have_attribute("alt", re.compile(r"camera-.*\.jpg"))
     expect(page.locator("#facts")).to_contain_text("640 × 480 pixels")
-    assert page.evaluate("() => document.getElementById('video').srcObject") is None
+    assert tracks(page) == ["ended"]
 
 
 def test_stopping_leads_back(page: Page) -> None:
+    watch_tracks(page)
     start(page)
     expect(page.get_by_role("button", name="Stop the camera")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
     expect(page.get_by_role("heading", name="What a face shows")).to_be_visible()
-    assert page.evaluate("() => document.getElementById('video').srcObject") is None
+    assert tracks(page) == ["ended"]
+
+
+def test_a_photo_that_comes_before_the_camera_keeps_it_off(page: Page) -> None:
+    hold_camera(page)
+    start(page)
+    expect(page.locator("#status")).to_contain_text("Waiting for the camera")
+    page.get_by_role("button", name="Try this photo").click()
+    admit_camera(page, 1)
+
+    page.wait_for_function("() => tracks[0].readyState === 'ended'")
+    expect(page.locator(".face .title")).to_have_text("Happy")
+    expect(page.locator("#status")).not_to_contain_text("Waiting for the camera")
+    expect(page.get_by_role("button", name="Stop the camera")).not_to_be_visible()
+
+
+def test_who_starts_twice_has_one_camera(page: Page) -> None:
+    hold_camera(page)
+    start(page)
+    start(page)
+    admit_camera(page, 2)
+
+    expect(page.locator(".face .title")).to_have_text("Happy")
+    assert sorted(tracks(page)) == ["ended", "live"]
+    page.get_by_role("button", name="Stop the camera").click()
+    assert tracks(page) == ["ended", "ended"]
+
+
+def test_a_camera_that_shows_nothing_is_let_go(page: Page) -> None:
+    watch_tracks(page)
+    page.evaluate("() => { document.getElementById('video').play = () => Promise.reject(); }")
+    start(page)
+
+    expect(page.locator("#status")).to_contain_text("The camera could not be started.")
+    assert tracks(page) == ["ended"]
 
 
 def test_the_camera_goes_away(page: Page) -> None:
