@@ -44,8 +44,14 @@ class Exchange:
     status: int = CLIENT_LEFT
     code: str | None = None
     image_bytes: int | None = None
+    complete_at: float | None = None  # when the last byte of the images was here, by perf_counter
     faces: int | None = None
     timings: list[Timing] = field(default_factory=list)  # one for each image that was analysed
+
+    def images_came(self, image_bytes: int) -> None:
+        """The images are here, so many bytes: from now on it is not the client who takes time."""
+        self.image_bytes = image_bytes
+        self.complete_at = time.perf_counter()
 
 
 class Observer(Protocol):
@@ -54,6 +60,8 @@ class Observer(Protocol):
     def request_started(self) -> None: ...
 
     def request_finished(self, route: str, method: str, status: int, seconds: float) -> None: ...
+
+    def images_answered(self, route: str, seconds: float) -> None: ...
 
 
 class ExchangeMiddleware:
@@ -109,10 +117,13 @@ class ExchangeMiddleware:
                 raise  # half an answer is out: the server has to cut the connection
             await self.crashed(exchange)(scope, receive, send_marked)
         finally:
-            seconds = time.perf_counter() - started
+            ended = time.perf_counter()
+            seconds = ended - started
             exchange.route = _route(scope) or exchange.route
             method = scope["method"]
             self.observer.request_finished(exchange.route, method, exchange.status, seconds)
+            if exchange.complete_at is not None and exchange.status == 200:
+                self.observer.images_answered(exchange.route, ended - exchange.complete_at)
             _log_exchange(exchange, method, seconds)
 
 

@@ -1,5 +1,6 @@
 """Every Prometheus collector of the service, declared once. Prefix mien_, the unit in the name."""
 
+import itertools
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -33,6 +34,10 @@ _BRIGHTNESSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 # A method is whatever token the client sent; each unknown one must not become a series of its own.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# What the alerts count: the routes that take images, and the ways in which they fail.
+IMAGE_ROUTES = ("/predict", "/predict/batch", "/explain")
+_FAILURES = ("500", "503", "504")
 
 _Child = TypeVar("_Child")
 
@@ -76,6 +81,13 @@ class Metrics:
         self._request_seconds = Histogram(
             "mien_request_duration_seconds",
             "Time from the first byte of a request to the last byte of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._answer_seconds = Histogram(
+            "mien_answer_duration_seconds",
+            "Time from the last byte of images to the last byte of their answer, a 200.",
             ["route"],
             buckets=_SECONDS,
             registry=registry,
@@ -168,9 +180,13 @@ class Metrics:
 
         self._requests_by = _Children(self._requests.labels)
         self._request_seconds_by = _Children(self._request_seconds.labels)
+        self._answer_seconds_by = _Children(self._answer_seconds.labels)
         self._shed_by = _Children(self._shed.labels)
         self._stage_seconds_by = _Children(self._stage_seconds.labels)
         self._expressions_by = _Children(self._expressions.labels)
+        # To Prometheus, what a series begins with is no increase: failures are to begin with none.
+        for route, status in itertools.product(IMAGE_ROUTES, _FAILURES):
+            self._requests_by[route, "POST", status]
 
     def model_loaded(self, name: str, version: str, sha256: str) -> None:
         """A model serves from now on."""
@@ -186,6 +202,10 @@ class Metrics:
         method = method if method in _METHODS else "other"
         self._requests_by[route, method, str(status)].inc()
         self._request_seconds_by[(route,)].observe(seconds)
+
+    def images_answered(self, route: str, seconds: float) -> None:
+        """Images were answered, so long after the last byte of them had come."""
+        self._answer_seconds_by[(route,)].observe(seconds)
 
     def request_shed(self, reason: str) -> None:
         """A request was refused; `reason` is the error's code, such as overloaded."""

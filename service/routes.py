@@ -65,7 +65,7 @@ async def predict(request: Request) -> Response:
     async with service.admitted(request):
         options = Options.of(request.query_params)
         image = await read_image(request, service.limits)
-        exchange.image_bytes = len(image)
+        exchange.images_came(len(image))
         async with while_connected(request):
             analysis = await _analyze(service, image, options)
     return _answer(_prediction(service, exchange, analysis))
@@ -88,7 +88,7 @@ async def predict_batch(request: Request) -> Response:
     async with service.admitted(request):
         options = Options.of(request.query_params)
         images = await read_images(request, service.limits)
-        exchange.image_bytes = sum(map(len, images))
+        exchange.images_came(sum(map(len, images)))
         async with while_connected(request):
             outcomes = await asyncio.gather(
                 *(_analyze(service, image, options) for image in images), return_exceptions=True
@@ -121,7 +121,7 @@ async def explain(request: Request) -> Response:
         options = ExplainOptions.of(request.query_params)
         options.check(service.pipeline.labels)
         image = await read_image(request, service.limits)
-        exchange.image_bytes = len(image)
+        exchange.images_came(len(image))
         async with while_connected(request):
             explained = await service.pipeline.explain(
                 image,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.metrics import Metrics
+from service.metrics import IMAGE_ROUTES, Metrics
 from service.settings import Settings
 from tests.deploy import images
 from tests.deploy.engine import ROOT, Engine, until
@@ -63,6 +63,12 @@ def test_the_rules_name_series_that_there_are() -> None:
 
     assert len(named) > 10
     assert named <= known_series()
+
+
+def test_the_rules_count_the_routes_that_take_images() -> None:
+    named = set(re.findall(r'route=~"([^"]+)"', text(RULES)))
+
+    assert named == {"|".join(IMAGE_ROUTES)}
 
 
 def test_a_queue_is_saturated_when_it_is_half_full() -> None:

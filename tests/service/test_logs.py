@@ -23,13 +23,19 @@ class Ledger:
     def __init__(self) -> None:
         self.started = 0
         self.finished: list[tuple[str, str, int]] = []
+        self.answered: list[str] = []
 
     def request_started(self) -> None:
         self.started += 1
 
     def request_finished(self, route: str, method: str, status: int, seconds: float) -> None:
         assert seconds > 0
+        self.seconds = seconds
         self.finished.append((route, method, status))
+
+    def images_answered(self, route: str, seconds: float) -> None:
+        assert 0 < seconds < self.seconds  # the time that it took to send them is not in it
+        self.answered.append(route)
 
 
 class Lines(logging.Handler):
@@ -48,13 +54,15 @@ class Lines(logging.Handler):
 
 async def well(request: Request) -> Response:
     exchange: Exchange = request.scope["state"]["exchange"]
-    exchange.faces, exchange.image_bytes = 2, 100
+    exchange.images_came(100)
+    exchange.faces = 2
     for decode in (0.0015, 0.00025):
         exchange.timings.append(Timing(decode, detect=0, queue=0, inference=0.1, total=0.2))
     return PlainTextResponse("fine")
 
 
 async def bug(request: Request) -> Response:
+    request.scope["state"]["exchange"].images_came(100)
     raise RuntimeError("a bug")
 
 
@@ -143,6 +151,13 @@ def test_a_request_is_counted_once(front: Front) -> None:
         ("/well/{x}", "POST", 405),
         ("unmatched", "GET", 404),
     ]
+
+
+def test_images_are_answered_by_a_200(front: Front) -> None:
+    for path in ("/well/1", "/bug/1", "/nowhere"):
+        front.client.get(path)
+
+    assert front.ledger.answered == ["/well/{x}"]
 
 
 def test_a_mount_is_named_by_its_path(front: Front) -> None:

@@ -6,9 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.metrics import FaceMeasures, Metrics, render_processes
+from service.metrics import IMAGE_ROUTES, FaceMeasures, Metrics, render_processes
+from service.routes import router
 
 
 @pytest.fixture
@@ -28,6 +30,23 @@ def test_a_request(metrics: Metrics) -> None:
     labels = {"route": "/predict", "method": "POST", "status": "200"}
     assert value(metrics, "mien_requests_total", **labels) == 1
     assert value(metrics, "mien_request_duration_seconds_sum", route="/predict") == 0.02
+
+
+def test_failures_that_alerts_count_begin_with_none(metrics: Metrics) -> None:
+    for route in IMAGE_ROUTES:
+        for status in ("500", "503", "504"):
+            labels = {"route": route, "method": "POST", "status": status}
+            assert value(metrics, "mien_requests_total", **labels) == 0
+
+
+def test_images_go_to_the_routes_that_are_posted_to() -> None:
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    assert {route.path for route in routes if route.methods == {"POST"}} == set(IMAGE_ROUTES)
+
+
+def test_an_answer(metrics: Metrics) -> None:
+    metrics.images_answered("/predict", 0.02)
+    assert value(metrics, "mien_answer_duration_seconds_sum", route="/predict") == 0.02
 
 
 def test_an_invented_method_is_no_series_of_its_own(metrics: Metrics) -> None:

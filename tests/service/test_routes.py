@@ -389,6 +389,21 @@ def test_metrics_name_the_route_and_the_model(client: TestClient) -> None:
     assert f'mien_model_info{{name="expression",sha256="{"ab" * 32}",version="1.2.3"}} 1.0' in lines
 
 
+def test_metrics_tell_how_long_images_wait_for_their_answer(client: TestClient) -> None:
+    form = [("files", ("a.jpg", b"a", "image/jpeg"))]
+    client.post("/predict", content=b"x", headers=JPEG)
+    client.post("/predict", content=b"", headers=JPEG)
+    client.post("/predict/batch", files=form)
+    client.post("/explain", content=b"x", headers=JPEG)
+
+    lines = client.get("/metrics").text.splitlines()
+    counted = [line for line in lines if line.startswith("mien_answer_duration_seconds_count{")]
+    assert sorted(counted) == [
+        f'mien_answer_duration_seconds_count{{route="{route}"}} 1.0'
+        for route in ("/explain", "/predict", "/predict/batch")
+    ]
+
+
 def test_the_answers_are_what_the_document_says(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     schema = document["components"]["schemas"]["Prediction"]
