@@ -32,6 +32,7 @@ def _tables(result: dict[str, Any]) -> str:
             *_replicas(result["replicas_for_per_s"]),
             "\nThe simulation beside the service, p50 / p99 in ms and the share refused:\n",
             *_checks(result["checks"]),
+            f"\n{_margin(result['checks'])}",
             "",
         ]
     )
@@ -82,6 +83,15 @@ def _checks(checks: list[dict[str, Any]]) -> Iterable[str]:
             ]
             for row in checks
         ),
+    )
+
+
+def _margin(checks: list[dict[str, Any]]) -> str:
+    """What the difference means for who plans with the simulation."""
+    worse = max(row["measured"]["p99_ms"] / row["simulated"]["p99_ms"] for row in checks)
+    return (
+        f"The service's p99 is up to {worse:.1f} times the simulated one: for a promise, take the\n"
+        "column of a limit that is so many times shorter."
     )
 
 

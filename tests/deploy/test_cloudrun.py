@@ -1,5 +1,6 @@
 """Cloud Run's manifest against the service and against what Cloud Run is known to do."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.deploy.budgets import memory_bytes, stopping_s
-from tests.deploy.manifests import K8S, only, quantity
+from tests.deploy.manifests import K8S, ROOT, only, quantity
 from tests.service.front import FakePipeline, application
 
 # From SIGTERM to SIGKILL: cloud.google.com/run/docs/container-contract.
@@ -110,6 +111,17 @@ def test_annotations_are_texts(service: dict[str, Any]) -> None:
     """Cloud Run refuses a number or a boolean there, and YAML makes one of what has no quotes."""
     for metadata in (service["metadata"], service["spec"]["template"]["metadata"]):
         assert all(isinstance(value, str) for value in metadata["annotations"].values())
+
+
+def test_its_account_has_a_name_that_google_takes_and_is_the_one_made(
+    instance: dict[str, Any],
+) -> None:
+    name, _, domain = instance["serviceAccountName"].partition("@")
+    assert domain == "PROJECT.iam.gserviceaccount.com"
+    # cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/create
+    assert re.fullmatch(r"(?=.{6,30}$)[a-z][a-z0-9-]*[a-z0-9]", name)
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert f"gcloud iam service-accounts create {name}\n" in page
 
 
 def test_settings_make_a_service(settings: Settings) -> None:
