@@ -7,8 +7,11 @@ nobody takes.
 import asyncio
 import math
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.offers import Parser
 
 MAX_HEAD_BYTES = 64 * 2**10
 REST_S = 10.0  # seconds for the rest of a body after its answer
@@ -26,12 +29,18 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     transport: asyncio.Transport
+    parser: Parser
     _head = 0  # bytes of this request's line and fields
     _pending = 0  # bytes since the parser last found something
     _in_body = False  # or in its trailer
     _rest: asyncio.TimerHandle | None = None
     _untaken = 0.0  # bytes of answers when they were last looked at; infinite once some were taken
     _next_look: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Like every protocol of uvicorn, by uvicorn."""
+        super().__init__(*arguments, **named)
+        self.parser = Parser(self)
 
     @property
     def asked(self) -> bool:
@@ -66,6 +75,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
+        if self.parser.declines:
+            return
         self._in_body = True
         super().on_headers_complete()
 
@@ -76,6 +87,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request has ended."""
+        if self.parser.declines:
+            return
         self._in_body = False
         if self._rest is not None:  # its answer is out, and the connection idle from now on
             self._forget_rest()

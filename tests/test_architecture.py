@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"errors", "settings", "cpus", "timing", "vigil", "memory", "executor", "png"},
     {"handshake", "listener"},
-    {"headers", "protocol"},
+    {"headers", "offers"},
+    {"protocol"},
     {"drain"},
     {"metrics", "logs", "keys", "rate", "cors", "admission"},
     {"images", "faces", "candidates", "tracing", "metrics_server"},

@@ -261,6 +261,20 @@ async def test_the_server_goes_on() -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+async def test_the_body_of_a_request_that_offers_another_protocol_is_its_own() -> None:
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    hidden = b"POST /at-once HTTP/1.1\r\nHost: mien\r\nContent-Length: 0\r\n\r\n"
+    length = b"Content-Length: %d\r\n" % len(hidden)
+    async with connected() as (reader, writer):
+        writer.write(POST.replace(b"/ ", b"/at-once ") + offer + length + b"\r\n")
+        await reader.readuntil(b"done")
+        last = POST + offer + length + b"Connection: Upgrade, close\r\n\r\n" + hidden
+        answer = await told((reader, writer), [hidden, last])
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"\r\n\r\n%d" % len(hidden))
+
+
 async def test_heads_and_bodies_of_all_kinds_pass() -> None:
     """One after the other on one connection: each head starts from nothing."""
     long = b"X-Long: " + b"x" * (MAX_HEAD_BYTES - 1000) + b"\r\n"
