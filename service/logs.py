@@ -53,6 +53,11 @@ class Exchange:
         self.image_bytes = image_bytes
         self.complete_at = time.perf_counter()
 
+    def log_failure(self, error: BaseException) -> None:
+        """Logs what went wrong here, and why, under the id of the request."""
+        fields = {"request_id": self.request_id}
+        logger.error("unexpected error", exc_info=error, extra={"fields": fields})
+
 
 class Observer(Protocol):
     """What is told of every request; `service.metrics.Metrics` is one."""
@@ -109,10 +114,8 @@ class ExchangeMiddleware:
             await self.app(scope, receive, send_marked)
         except ClientDisconnect:
             exchange.status = CLIENT_LEFT
-        except Exception:
-            logger.exception(
-                "unexpected error", extra={"fields": {"request_id": exchange.request_id}}
-            )
+        except Exception as error:
+            exchange.log_failure(error)
             if answering:
                 raise  # half an answer is out: the server has to cut the connection
             await self.crashed(exchange)(scope, receive, send_marked)

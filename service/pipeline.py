@@ -11,7 +11,6 @@ decode -> detect -> crop -> inference with maps -> draw
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from service.analysis import Analysis, ExplainedAnalysis, FaceExpression, Probabilities
 from service.batcher import Answer, MicroBatcher
-from service.errors import InferenceFailed
 from service.explainer import Heat
 from service.faces import Face, Frame, frame_whole
 from service.images import ImageLimits, Photo
@@ -35,8 +33,6 @@ from service.vigil import Vigil
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
-
-logger = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
@@ -214,9 +210,6 @@ class ExpressionPipeline:
         began = time.perf_counter()
         try:
             rows = self._classifier.predict(np.stack(crops))
-        except InferenceFailed:
-            logger.exception("The faces of a photo, %d, could not be read.", len(crops))
-            raise
         finally:
             self._metrics.batch_finished(len(crops))
         ended = time.perf_counter()

@@ -22,6 +22,8 @@ async def on_service_error(request: Request, error: ServiceError) -> Response:
     if error.status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"  # RFC 9110, section 15.5.9
     exchange = exchange_of(request)
+    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        exchange.log_failure(error)
     return _refusal(exchange, Problem.of(error, exchange.request_id), headers)
 
 

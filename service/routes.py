@@ -1,7 +1,7 @@
 """The endpoints. They translate between HTTP and the pipeline, and compute nothing."""
 
 import asyncio
-import logging
+from http import HTTPStatus
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -35,8 +35,6 @@ from service.options import ExplainOptions, Options
 from service.schemas import BatchPrediction, Explanation, Models, Prediction, Problem
 from service.state import Service, exchange_of, service_of
 from service.uploads import read_image, read_images, while_connected
-
-logger = logging.getLogger(__name__)
 
 _IMAGE_PROBLEMS = (
     *(BadRequest, UndecodableImage, Unauthorized, BodyTimeout, PayloadTooLarge, ImageTooLarge),
@@ -182,15 +180,17 @@ def _note(exchange: Exchange, analysis: Analysis) -> None:
 
 def _problem(service: Service, exchange: Exchange, error: BaseException) -> Problem:
     """The problem of one image in a batch; its neighbours do not suffer from it."""
-    if isinstance(error, ServiceError):
-        if isinstance(error, Unavailable):
-            service.metrics.request_shed(error.code)
-        return Problem.of(error, exchange.request_id)
     if not isinstance(error, Exception):
         raise error
-    fields = {"request_id": exchange.request_id}
-    logger.error("unexpected error", exc_info=error, extra={"fields": fields})
-    return Problem.of(ServiceError("This image could not be analysed."), exchange.request_id)
+    if isinstance(error, Unavailable):
+        service.metrics.request_shed(error.code)
+    told = error
+    if not isinstance(told, ServiceError):
+        told = ServiceError("This image could not be analysed.")
+    if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        exchange.log_failure(error)
+        exchange.code = told.code
+    return Problem.of(told, exchange.request_id)
 
 
 def _answer(model: BaseModel) -> Response:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -172,6 +173,24 @@ def test_each_image_of_a_batch_may_be_refused(
     assert (f'mien_requests_shed_total{{reason="{error.code}"}} 1.0' in scrape) is (
         error.status == 503
     )
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
+def test_why_a_model_failed_is_logged_under_the_id_of_the_request(
+    pipeline: FakePipeline, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.error = InferenceFailed("The face detector failed.")
+    pipeline.error.__cause__ = RuntimeError("bad allocation")
+    caplog.set_level(logging.INFO, "service.logs")
+    with serving(pipeline) as client:
+        files = [("files" if path.endswith("batch") else "file", b"fail")]
+        client.post(path, files=files, headers={"X-Request-ID": "abc-1"})
+
+    failure, request = (record for record in caplog.records if record.name == "service.logs")
+    assert failure.levelname == "ERROR"
+    assert vars(failure)["fields"] == {"request_id": "abc-1"}
+    assert "bad allocation" in logging.Formatter().format(failure)
+    assert vars(request)["fields"]["code"] == "inference_failed"
 
 
 def test_a_full_service_refuses_at_once_and_still_answers_probes(
