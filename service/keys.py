@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from service.errors import Unauthorized
 
@@ -29,18 +29,22 @@ class Keys:
     def check(self, headers: Mapping[str, str]) -> str:
         """The hash of the key that a request carries. Raises `Unauthorized` if it is not known.
 
-        It is a bearer token (RFC 6750, section 2.1), or stands in the header X-API-Key.
+        It is a bearer token (RFC 6750, section 2.1), or stands in the header X-API-Key: where a
+        platform wants a token of its own as the bearer's, such as Cloud Run, both are there.
         """
-        offered = hash_key(_key(headers))
-        # Each is compared, and each in constant time: how long it takes tells nothing.
-        known = [hmac.compare_digest(offered, one) for one in self._hashes]
-        if not any(known):
-            raise Unauthorized("Send a key that this service knows.")
-        return offered
+        for offered in map(hash_key, _keys(headers)):
+            # Each is compared, and each in constant time: how long it takes tells nothing.
+            known = [hmac.compare_digest(offered, one) for one in self._hashes]
+            if any(known):
+                return offered
+        raise Unauthorized("Send a key that this service knows.")
 
 
-def _key(headers: Mapping[str, str]) -> str:
+def _keys(headers: Mapping[str, str]) -> Iterator[str]:
+    """What may be one. Nothing is none, even if somebody hashed a variable that was not set."""
     authorization = headers.get("authorization", "")
-    if authorization[: len(_BEARER)].lower() == _BEARER:
-        return authorization[len(_BEARER) :].strip()
-    return headers.get("x-api-key", "").strip()
+    bearer = authorization[: len(_BEARER)].lower() == _BEARER
+    token = authorization[len(_BEARER) :] if bearer else ""
+    for key in (token.strip(), headers.get("x-api-key", "").strip()):
+        if key:
+            yield key

@@ -28,6 +28,7 @@ def test_the_hash_is_what_sha256sum_prints() -> None:
         {"authorization": f"bearer  {KEY} "},
         {"x-api-key": KEY},
         {"authorization": "Basic dXNlcjpwYXNz", "x-api-key": KEY},  # a proxy's own
+        {"authorization": "Bearer a.platform's.token", "x-api-key": KEY},
     ],
 )
 def test_a_key_is_taken_from_either_header(headers: dict[str, str]) -> None:
@@ -46,7 +47,7 @@ def test_a_key_is_taken_from_either_header(headers: dict[str, str]) -> None:
         {"authorization": f"Bearer {KEY}x"},
         {"authorization": f"Bearer {KEY.upper()}"},
         {"authorization": f"Bearer {hash_key(KEY)}"},  # a stolen hash is no key
-        {"authorization": "Bearer wrong", "x-api-key": KEY},
+        {"authorization": "Bearer wrong", "x-api-key": "wrong"},
         {"x-api-key": KEY[:-1]},
         {"x-api-key": "\xe9\x00" * 10_000},
     ],
@@ -54,6 +55,12 @@ def test_a_key_is_taken_from_either_header(headers: dict[str, str]) -> None:
 def test_no_other_key_is_one(headers: dict[str, str]) -> None:
     with pytest.raises(Unauthorized):
         KEYS.check(headers)
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer "}, {"x-api-key": " "}])
+def test_no_key_is_none_even_where_its_hash_is_known(headers: dict[str, str]) -> None:
+    with pytest.raises(Unauthorized):
+        Keys([hash_key("")]).check(headers)
 
 
 def test_each_hash_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
