@@ -17,7 +17,10 @@ from service.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 2 for a wrong setting, 1 for what failed."""
+    """Runs one command and returns its exit status.
+
+    2 is a wrong setting, 1 what could not go on; `predict` has 65 for files that are no photos.
+    """
     options = _parser().parse_args(arguments)
     if options.command == "key":
         key = new_key()

@@ -3,11 +3,13 @@
 import asyncio
 import csv
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,9 @@ class _Outcome:
 async def predict(settings: Settings, job: Job) -> int:
     """Write what is found to stdout, in the order of the files, and return the exit status.
 
-    A bad file is told on stderr, costs the status 1, and stops nothing. Raises `ModelError`.
+    A bad file is told on stderr, costs the status 65 (sysexits.h: the input was wrong), and stops
+    nothing. Whatever does stop it has another status. Raises `ModelError`, and `OSError` when
+    nothing more can be written.
     """
     keep_memory()
     index, shards = job.shard
@@ -77,7 +81,7 @@ async def predict(settings: Settings, job: Job) -> int:
                 else:
                     found = Prediction.of(outcome.found, pipeline.labels, models.expression, "")
                     write(outcome.file, found)
-    return int(failed)
+    return os.EX_DATAERR if failed else 0
 
 
 def expand(paths: Iterable[str]) -> Iterator[Path]:
@@ -87,7 +91,8 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
         if path.is_dir():
             yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
         elif not path.exists() and has_magic(text):
-            yield from (Path(match) for match in sorted(glob(text, recursive=True)))  # noqa: PTH207
+            matches = sorted(glob(text, recursive=True))  # noqa: PTH207
+            yield from map(Path, matches or [text])  # of none it will be said that it is not there
         else:
             yield path
 
@@ -156,6 +161,9 @@ class _Rows:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
+        # File names are bytes: what is no text in them is written as it was read.
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
         self._writer.writerow([*_COLUMNS, *labels])
 

@@ -52,17 +52,20 @@ def test_a_file_that_is_no_photo_is_told_and_costs_no_other(photos: Path, tmp_pa
     (photos / "0.jpg").write_bytes(b"no photo")
     finished = run(0, photos, tmp_path / "results")
 
-    assert finished.returncode == 1
+    assert finished.returncode == 65
     assert "0.jpg" in finished.stderr
     (line,) = (tmp_path / "results" / "1-of-2.jsonl").read_text().splitlines()
     assert json.loads(line)["file"] == str(photos / "2.jpg")
 
 
-def test_what_was_stopped_midway_is_no_result(photos: Path, tmp_path: Path) -> None:
-    """Killed for want of memory, say: here, by a `mien` that kills itself."""
+@pytest.mark.parametrize(("end", "status"), [("kill -9 $$", 137), ("exit 1", 1)])
+def test_what_was_stopped_midway_is_no_result(
+    photos: Path, tmp_path: Path, end: str, status: int
+) -> None:
+    """Killed for want of memory, say, or ended by a full disk: here, by a `mien` that does it."""
     program = tmp_path / "bin" / "mien"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho half a line\nkill -9 $$\n")
+    program.write_text(f"#!/bin/sh\necho half a line\n{end}\n")
     program.chmod(0o755)
     (pod,) = pod_specs("jobs")
     results = tmp_path / "results"
@@ -76,7 +79,7 @@ def test_what_was_stopped_midway_is_no_result(photos: Path, tmp_path: Path) -> N
     }
     command = [*container(pod)["command"], *container(pod)["args"]]
 
-    assert subprocess.run(command, env=variables, check=False).returncode == 137
+    assert subprocess.run(command, env=variables, check=False).returncode == status
     assert [path.name for path in results.iterdir()] == ["1-of-1.jsonl.part"]
 
 
@@ -100,4 +103,4 @@ def test_a_bad_file_ends_its_index_and_a_lost_node_does_not() -> None:
     assert (lost["action"], lost["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
     assert bad["action"] == "FailIndex"
     assert bad["onExitCodes"]["containerName"] == container(pod)["name"]
-    assert bad["onExitCodes"]["values"] == [1]
+    assert bad["onExitCodes"]["values"] == [os.EX_DATAERR]

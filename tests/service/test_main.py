@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from io import BytesIO
@@ -42,7 +43,7 @@ def test_predict_tells_what_failed_and_does_the_rest(
     status = main(["predict", str(text), str(missing), str(good)])
 
     output = capsys.readouterr()
-    assert status == 1
+    assert status == os.EX_DATAERR
     assert [json.loads(line)["file"] for line in output.out.splitlines()] == [str(good)]
     for line, file in zip(output.err.splitlines(), (text, missing), strict=True):
         assert line.startswith(f"mien: {file}: ")
@@ -73,6 +74,37 @@ def test_predict_takes_folders_and_globs(album: Path, capsys: pytest.CaptureFixt
     assert main(["predict", str(album / "*.png"), str(album / "**" / "*.[Jj]*")]) == 0
     matches = files_of(capsys.readouterr().out)
     assert matches == [str(album / name) for name in ("plain.png", "a.jpg", "below/a.JPG")]
+
+
+def test_a_glob_of_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(tmp_path / "*.jpg")]) == os.EX_DATAERR
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", f"mien: {tmp_path}/*.jpg: No such file or directory\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, file names have to be text")
+@pytest.mark.parametrize("form", [[], ["--csv"]])
+def test_a_file_name_need_not_be_text(photo: bytes, tmp_path: Path, form: list[str]) -> None:
+    folder = os.fsencode(tmp_path)
+    for name in (b"caf\xe9.jpg", b"later.jpg"):
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(photo)
+    command = [sys.executable, "-m", "service", "predict", *form, str(tmp_path)]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+
+    done = subprocess.run(command, capture_output=True, env=strict, check=True)
+    named = [b"caf\xe9.jpg" if form else b"caf\\udce9.jpg", b"later.jpg"]
+    assert [name in line for name, line in zip(named, done.stdout.splitlines()[-2:], strict=True)]
+    assert len(done.stdout.splitlines()) == len(form) + 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_who_cannot_write_does_not_say_that_files_were_bad(album: Path) -> None:
+    command = [sys.executable, "-m", "service", "predict", str(album)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert done.returncode not in (0, os.EX_DATAERR)
+    assert "No space left on device" in done.stderr
 
 
 def test_shards_have_every_file_once(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
