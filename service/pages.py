@@ -6,8 +6,11 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
+
+_NO_PARTS = {"Accept-Ranges": "none"}
 
 # Nothing inline and nothing from elsewhere; pictures that people chose have blob: URLs.
 _PAGE_POLICY = (
@@ -23,25 +26,41 @@ _DOCS_POLICY = (
     "frame-ancestors 'none'"
 )
 
+
+def _whole(scope: Scope) -> Scope:
+    """The request for all of a file, if it was for a part: who asks may get that, too.
+
+    These files are small, and Starlette's refusals of a part are no problem documents.
+    Source: RFC 9110, section 14.2.
+    """
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+    return {**scope, "headers": headers}
+
+
+class Page(FileResponse):
+    """A page that browsers show. They ask each time whether it changed."""
+
+    def __init__(self, path: Path, headers: dict[str, str]) -> None:
+        super().__init__(path, headers=headers | {"Cache-Control": "no-cache", **_NO_PARTS})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_whole(scope), receive, send)
+
+
 pages = APIRouter(include_in_schema=False)
 
 
-@pages.get("/")
+@pages.api_route("/", methods=["GET", "HEAD"])
 async def page() -> Response:
     """The web page."""
-    headers = {
-        "Content-Security-Policy": _PAGE_POLICY,
-        "Permissions-Policy": "camera=(self)",
-        "Cache-Control": "no-cache",
-    }
-    return FileResponse(STATIC / "index.html", headers=headers)
+    policies = {"Content-Security-Policy": _PAGE_POLICY, "Permissions-Policy": "camera=(self)"}
+    return Page(STATIC / "index.html", policies)
 
 
-@pages.get("/docs")
+@pages.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> Response:
     """Swagger UI."""
-    headers = {"Content-Security-Policy": _DOCS_POLICY, "Cache-Control": "no-cache"}
-    return FileResponse(STATIC / "swagger" / "index.html", headers=headers)
+    return Page(STATIC / "swagger" / "index.html", {"Content-Security-Policy": _DOCS_POLICY})
 
 
 class Files(StaticFiles):
@@ -62,5 +81,8 @@ class Files(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """The answer with a file, as starlette has it."""
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers.update({"Cache-Control": "no-cache", **_NO_PARTS})
         return response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_whole(scope), receive, send)

@@ -109,7 +109,8 @@ async def _end_when_left(request: Request, presence: asyncio.Timeout) -> None:
 async def _read_body(request: Request, limits: UploadLimits) -> bytes:
     """The whole body. A declared length is checked before a byte is read; bytes are counted."""
     too_large = PayloadTooLarge(f"The body may have at most {limits.max_body_bytes} bytes.")
-    declared = request.headers.get("content-length", "")
+    # Parsers take any number of zeros before a length, and Python's int does not.
+    declared = request.headers.get("content-length", "").lstrip("0")
     if declared.isdecimal() and int(declared) > limits.max_body_bytes:
         raise too_large
     chunks: list[bytes] = []

@@ -327,6 +327,19 @@ def test_browsers_ask_whether_a_file_changed(client: TestClient) -> None:
     assert again.status_code == 304
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/main.js"])
+def test_a_file_comes_whole_whatever_part_is_asked_for(client: TestClient, path: str) -> None:
+    whole = client.get(path)
+    for part in ("bytes=0-9", "bytes=9999999-", "bytes=abc"):
+        answer = client.get(path, headers={"Range": part})
+        assert (answer.status_code, answer.content) == (200, whole.content)
+    head = client.head(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    assert head.headers["accept-ranges"] == "none"
+
+
 def test_the_documentation_needs_no_other_host(client: TestClient) -> None:
     page = client.get("/docs")
 

@@ -138,7 +138,7 @@ def test_no_header_is_opened(
             for method, path in (("POST", "/predict"), ("GET", "/static/main.js")):
                 headers = {"Content-Type": "image/jpeg", name: bait}
                 answer = client.request(method, path, content=photo, headers=headers)
-                assert answer.status_code in (200, 206, 400, 416)
+                assert answer.status_code in (200, 400)
         client.post("/predict", content=photo, headers={"Content-Type": bait})
 
     assert watch.opened == []

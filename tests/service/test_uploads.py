@@ -180,13 +180,23 @@ async def test_what_is_no_batch_is_refused(
     assert type(refusal.value) is error
 
 
-async def test_a_declared_length_is_refused_before_a_byte_is_read() -> None:
+@pytest.mark.parametrize("length", ["8001", "0" * 5000 + "8001"])
+async def test_a_declared_length_is_refused_before_a_byte_is_read(length: str) -> None:
     client = Client(whole(b"pixels"))
 
     with pytest.raises(PayloadTooLarge):
-        await read_image(request(client, "image/jpeg", content_length="8001"), LIMITS)
+        await read_image(request(client, "image/jpeg", content_length=length), LIMITS)
 
     assert client.taken == 0
+
+
+@pytest.mark.parametrize("length", ["6", "0" * 5000 + "6"])
+async def test_zeros_before_a_length_mean_nothing(length: str) -> None:
+    client = Client(whole(b"pixels"))
+
+    sent = await read_image(request(client, "image/jpeg", content_length=length), LIMITS)
+
+    assert sent == b"pixels"
 
 
 async def test_a_wrong_type_is_refused_before_a_byte_is_read() -> None:
