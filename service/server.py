@@ -10,8 +10,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import uvicorn
@@ -48,9 +49,12 @@ def serve(settings: Settings, *, create: Create = create_app) -> int:
     configure_logging(settings.log_level)
     sock = _bind(settings.host, settings.port)
     if settings.workers == 1:
-        metrics = Metrics(version=__version__)
-        with _metrics_port(settings, metrics.render):
-            _work(settings, create, sock, metrics)
+        # Who has set that directory has chosen the way of several processes for one, too.
+        shared = MULTIPROCESS_DIR in os.environ
+        with _shared_metrics(1) if shared else nullcontext():
+            metrics = Metrics(version=__version__)
+            with _metrics_port(settings, metrics.render):
+                _work(settings, create, sock, metrics)
         return 0
     with (
         _shared_metrics(settings.workers) as directory,
@@ -81,7 +85,7 @@ def _work(
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        forwarded_allow_ips=list(_as_seen(settings.trusted_proxies)),
         timeout_keep_alive=settings.keep_alive_s,
         # No accepted request takes longer than its deadline.
         timeout_graceful_shutdown=math.ceil(settings.deadline_s) + 1,
@@ -91,6 +95,14 @@ def _work(
     server: Server = Server(config, drain=admission.drain, drain_delay_s=settings.drain_delay_s)
     server.run([sock])
     _leave(GIVEN_UP if server.gave_up else 0)
+
+
+def _as_seen(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[str]:
+    """The networks; those of IPv4 also as a socket of IPv6 sees them (RFC 4291, 2.5.5.2)."""
+    for network in networks:
+        yield str(network)
+        if network.version == 4:
+            yield f"::ffff:{network.network_address}/{96 + network.prefixlen}"
 
 
 def _leave(status: int) -> None:

@@ -30,12 +30,16 @@ class Process:
     module = "service"
 
     def __init__(self, *arguments: str, **settings: object) -> None:
+        """Settings by their names, other variables of the environment by theirs."""
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("MIEN_", "PROMETHEUS_")) and name != "PORT"
         }
-        given = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
+        given = {
+            name if name.isupper() else f"MIEN_{name.upper()}": str(value)
+            for name, value in settings.items()
+        }
         self.popen = subprocess.Popen(
             [sys.executable, "-m", self.module, *arguments],
             cwd=ROOT,
@@ -416,6 +420,18 @@ def test_a_metrics_port_in_use_is_told() -> None:
     assert f"127.0.0.1:{port}" in service.text
 
 
+def test_one_process_with_a_directory_for_metrics_begins_with_none(
+    tmp_path: Path,
+) -> None:
+    asked = 'mien_requests_total{method="GET",route="/model",status="200"} 1.0'
+    for _ in range(2):
+        with Process(PROMETHEUS_MULTIPROC_DIR=tmp_path / "new") as service:
+            service.ready().ask("GET", "/model")
+            _, scrape = service.ask("GET", "/metrics")
+            assert asked in scrape.decode()
+            assert stopped(service) == 0
+
+
 # ---- who asks ------------------------------------------------------------------------------------
 
 
@@ -454,6 +470,21 @@ def test_behind_a_trusted_proxy_a_limit_is_that_of_whom_the_proxy_names() -> Non
         )
 
     assert answers == [400, 400, 429, 429, 400, 429]
+
+
+def test_a_proxy_of_ipv4_is_trusted_on_a_socket_of_both_kinds() -> None:
+    with Process(host="::", rate_limit_per_minute=1, trusted_proxies="127.0.0.0/24") as service:
+        service.ready()
+        answers = statuses(
+            service,
+            ("127.0.0.1", "203.0.113.1"),
+            ("127.0.0.1", "203.0.113.2"),
+            ("127.0.0.1", "203.0.113.1"),
+            ("127.0.1.1", "203.0.113.3"),
+            ("127.0.1.1", "203.0.113.4"),  # no proxy of ours
+        )
+
+    assert answers == [400, 400, 429, 400, 429]
 
 
 # ---- a process past help -------------------------------------------------------------------------
