@@ -46,6 +46,11 @@ def write_card(folder: Path) -> None:
 
 def _adjustment(figures: dict[str, Any]) -> str:
     accuracy, balanced = figures["accuracy"], figures["balanced_accuracy"]
+    if not figures["strength"]:
+        return (
+            "The logits are as trained: to raise those of rare expressions (Menon et al. 2021, "
+            f"arXiv 2007.07314) gained nothing on {figures['split']} that cost no accuracy.\n\n"
+        )
     return (
         f"The logits hold -{figures['strength']} log(share of the class in Training), so that rare "
         "expressions are not overruled for being rare (Menon et al. 2021, arXiv 2007.07314). The "
