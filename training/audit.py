@@ -1,7 +1,8 @@
 """What is wrong with FER-2013's images: `python -m training.audit --data F --out runs/audit`.
 
 Finds images that are no face (blank, or for most of FER+'s ten raters) and images that are likely
-mislabelled: more than half of the raters name one other expression, one at most names the label,
+mislabelled: FER+'s majority (over half of the raters, less who stand alone) names one other
+expression, one rater at most names the label,
 and, where `training.folds` has run, a network that never saw the image agrees with the raters.
 Writes findings.csv, one line an image, and audit.json, their counts; the pictures of them are
 contact sheets. Configs with `cleaning="drop"` or "relabel" show what that does to accuracy.

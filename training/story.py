@@ -153,17 +153,17 @@ def audit_story(audit: dict[str, Any] | None) -> str:
     counts = table(
         ["finding", *splits], [[kind, *by_split.values()] for kind, by_split in kinds.items()]
     )
+    majority = (
+        "Mislabelled is an image for which over half of FER+'s raters, less those who stand alone "
+        "with their answer, name one other expression"
+    )
     if not audit["raters"]:
         how = "The data set was packed without FER+'s votes: only blank images can be found."
     elif audit["out_of_fold"]:
-        how = (
-            "Mislabelled is an image for which more than half of FER+'s raters name one other "
-            "expression, one at most names the label, and a network that never saw it agrees."
-        )
+        how = f"{majority}, one at most names the label, and a network that never saw it agrees."
     else:
         how = (
-            "Mislabelled is an image for which more than half of FER+'s raters name one other "
-            "expression, and one at most names the label. This is by votes alone: the networks "
+            f"{majority}, and one at most names the label. This is by votes alone: the networks "
             "that would have to agree, out of fold, are not trained."
         )
     common = ", ".join(f"{change} ({count})" for change, count in audit["most_common"].items())
