@@ -34,6 +34,7 @@ from tqdm import tqdm
 from training.canvas import show
 from training.centerface import MULTIPLE_OF, find
 from training.found import iou
+from training.photos import is_photo
 
 INT8_NEEDS = "vnni"  # of a CPU
 CALIBRATION_PHOTOS, GATE_PHOTOS = 64, 150
@@ -77,9 +78,9 @@ def make_int8(model: onnx.ModelProto, archive: Path, side: int, threshold: float
 
 
 def read_photos(archive: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """From a .zip of JPEG photos: some to calibrate with, and others to judge the result by."""
+    """From a .zip of photos: some to calibrate with, and others to judge the result by."""
     with zipfile.ZipFile(archive) as photos:
-        names = np.array(sorted(n for n in photos.namelist() if n.lower().endswith(".jpg")))
+        names = np.array(sorted(filter(is_photo, photos.namelist())))
         chosen = np.random.default_rng(0).permutation(names)[: CALIBRATION_PHOTOS + GATE_PHOTOS]
         images = [
             np.asarray(Image.open(BytesIO(photos.read(str(name)))).convert("RGB"))

@@ -2,7 +2,7 @@
 
 import zipfile
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ class Photos(Protocol):
 
 
 class PhotosError(ValueError):
-    """There are no photos to work with."""
+    """There are no photos to work with, or one that is none."""
 
 
 class FolderOfPhotos:
@@ -33,14 +33,14 @@ class FolderOfPhotos:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.names = sorted(
-            path.relative_to(folder).as_posix()
+            name
             for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
+            if is_photo(name := path.relative_to(folder).as_posix())
         )
 
     def read(self, name: str) -> Pixels:
         """RGB (height, width, 3), upright, its longest side at most `LONGEST`."""
-        return decode((self._folder / name).read_bytes())
+        return decode((self._folder / name).read_bytes(), name)
 
 
 class ZipOfPhotos:
@@ -48,13 +48,11 @@ class ZipOfPhotos:
 
     def __init__(self, archive: Path) -> None:
         self._archive = zipfile.ZipFile(archive)
-        self.names = sorted(
-            name for name in self._archive.namelist() if name.lower().endswith(SUFFIXES)
-        )
+        self.names = sorted(filter(is_photo, self._archive.namelist()))
 
     def read(self, name: str) -> Pixels:
         """RGB (height, width, 3), upright, its longest side at most `LONGEST`."""
-        return decode(self._archive.read(name))
+        return decode(self._archive.read(name), name)
 
 
 def open_photos(path: Path) -> Photos:
@@ -65,10 +63,23 @@ def open_photos(path: Path) -> Photos:
     return photos
 
 
-def decode(content: bytes) -> Pixels:
-    """An encoded photo as RGB (height, width, 3), upright, its longest side at most `LONGEST`."""
-    file = Image.open(BytesIO(content))
-    file.draft("RGB", (LONGEST, LONGEST))
-    photo = ImageOps.exif_transpose(file).convert("RGB")
+def is_photo(name: str) -> bool:
+    """Whether a file is one by its name, and none of those that macOS adds to archives."""
+    path = PurePosixPath(name)
+    added = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not added
+
+
+def decode(content: bytes, name: str) -> Pixels:
+    """An encoded photo as RGB (height, width, 3), upright, its longest side at most `LONGEST`.
+
+    Raises `PhotosError`, which names it, if it cannot be decoded.
+    """
+    try:
+        file = Image.open(BytesIO(content))
+        file.draft("RGB", (LONGEST, LONGEST))
+        photo = ImageOps.exif_transpose(file).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PhotosError(f"{name}: expected a photo, found what Pillow cannot decode") from error
     photo.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(photo)

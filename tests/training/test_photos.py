@@ -24,6 +24,9 @@ def test_a_folder_and_its_archive_hold_the_same_photos(tmp_path: Path) -> None:
     (folder / "b.JPG").write_bytes(encoded(40, 30))
     (folder / "walk" / "a.jpeg").write_bytes(encoded(20, 30, "blue"))
     (folder / "notes.txt").write_text("no photo")
+    (folder / "__MACOSX").mkdir()
+    for added in ("._b.JPG", "__MACOSX/b.JPG"):
+        (folder / added).write_bytes(b"what macOS adds")
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for path in folder.rglob("*.*"):
             archive.write(path, path.relative_to(folder).as_posix())
@@ -39,6 +42,13 @@ def test_a_photo_stands_upright_and_is_not_too_large(tmp_path: Path) -> None:
     pixels = open_photos(tmp_path).read("large.jpg")
     assert pixels.shape == (LONGEST, round(LONGEST / 3), 3)
     assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", encoded(40, 30)[:-200]])
+def test_what_is_no_photo_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken.jpg").write_bytes(content)
+    with pytest.raises(PhotosError, match=r"broken\.jpg: expected a photo"):
+        open_photos(tmp_path).read("broken.jpg")
 
 
 def test_no_photos_are_no_set(tmp_path: Path) -> None:
