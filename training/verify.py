@@ -5,6 +5,7 @@ failed: a copy of the graph with one convolution's weights changed by 1 % must b
 """
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from training.dataset import Dataset, Split
 from training.evaluate import run_model
 from training.explain import MAPS, gradient_maps
+from training.labels import EXPRESSIONS
+from training.prior import adjust, log_shares
 from training.release import perturbed
 from training.train import load_network
 
@@ -73,8 +76,13 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="the folder training.train wrote")
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     arguments = parser.parse_args()
-    images = Dataset.load(arguments.data).split(Split.PUBLIC_TEST).images[::7]
-    print(verify(load_network(arguments.run), arguments.model / "model.onnx", images))
+    dataset, network = Dataset.load(arguments.data), load_network(arguments.run)
+    # What a release adds to the trained network.
+    adjustment = json.loads((arguments.model / "metrics.json").read_text())["adjustment"]
+    logs = log_shares(dataset.split(Split.TRAINING).labels, len(EXPRESSIONS))
+    adjust(network, adjustment["strength"] * logs)
+    images = dataset.split(Split.PUBLIC_TEST).images[::7]
+    print(verify(network, arguments.model / "model.onnx", images))
 
 
 if __name__ == "__main__":

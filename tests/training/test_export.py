@@ -11,12 +11,13 @@ import onnxruntime
 import pytest
 
 from training.config import TrainConfig
-from training.dataset import Dataset
+from training.dataset import Dataset, Split
 from training.evaluate import measure, run_model
 from training.export import golden_images, release, write_onnx
-from training.release import perturbed
+from training.prior import adjust, log_shares
+from training.release import perturbed, write_json
 from training.train import build_trainable, load_network
-from training.verify import VerificationError, verify
+from training.verify import VerificationError, main, verify
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,23 @@ def test_verify_refuses_another_graph(
     onnx.save(perturbed(onnx.load(released / "model.onnx")), other)
     with pytest.raises(VerificationError, match="expected Keras and ONNX Runtime to agree"):
         verify(load_network(run), other, dataset.images[:32])
+
+
+def test_the_command_knows_what_a_release_adds_to_the_logits(
+    run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, strength = load_network(run), 0.25
+    adjust(network, strength * log_shares(dataset.split(Split.TRAINING).labels, 7))
+    write_onnx(network, tmp_path / "model.onnx")
+    write_json(tmp_path / "metrics.json", {"adjustment": {"strength": strength}})
+    dataset.save(tmp_path / "data.npz")
+    arguments = ["--run", str(run), "--data", str(tmp_path / "data.npz")]
+    monkeypatch.setattr("sys.argv", ["verify", str(tmp_path), *arguments])
+
+    main()
+    write_json(tmp_path / "metrics.json", {"adjustment": {"strength": 0.0}})
+    with pytest.raises(VerificationError, match="output logits"):
+        main()
 
 
 def test_verify_refuses_images_that_show_nothing(released: Path, run: Path) -> None:
