@@ -23,7 +23,7 @@ def draw_distribution(counts: dict[str, dict[str, int]], path: Path) -> None:
         axes.bar_label(bars, fontsize=6)
     axes.set(xticks=range(len(EXPRESSIONS)), xticklabels=EXPRESSIONS, ylabel="images")
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_class_weights(weights: dict[str, float], path: Path) -> None:
@@ -33,7 +33,7 @@ def draw_class_weights(weights: dict[str, float], path: Path) -> None:
     axes.bar_label(axes.bar(list(weights), list(weights.values()), color=OURS), fmt="%.2f")
     axes.axhline(1, color="gray", linewidth=0.8)
     axes.set_ylabel("class weight")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_architecture(layers: list[dict[str, str]], path: Path) -> None:
@@ -47,7 +47,7 @@ def draw_architecture(layers: list[dict[str, str]], path: Path) -> None:
         axes.text(0.28, number + 0.5, layer["layer"], ha="center", va="center", bbox=box, size=8)
         axes.text(0.6, number + 0.5, layer["shape"], va="center", size=8)
         axes.text(0.85, number + 0.5, layer["parameters"], va="center", size=8, color="gray")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_curves(systems: dict[str, Any], path: Path) -> None:
@@ -69,7 +69,7 @@ def draw_curves(systems: dict[str, Any], path: Path) -> None:
         axes.set(title=name, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=7)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_confusion(name: str, confusion: list[list[int]], path: Path) -> None:
@@ -86,7 +86,7 @@ def draw_confusion(name: str, confusion: list[list[int]], path: Path) -> None:
     axes.set(title=name, xlabel="said", ylabel="label", xticks=places, yticks=places)
     axes.set_xticklabels(EXPRESSIONS, rotation=45)
     axes.set_yticklabels(EXPRESSIONS)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_literature(rows: list[tuple[str, float | None, float | None]], path: Path) -> None:
@@ -103,10 +103,10 @@ def draw_literature(rows: list[tuple[str, float | None, float | None]], path: Pa
     axes.set(xticks=range(len(rows)), xticklabels=names, ylim=(0, 80), ylabel="accuracy, %")
     axes.tick_params(axis="x", labelsize=7)
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """The same figure gives the same bytes; letters stay letters, which keeps the file small."""
     with mpl.rc_context({"svg.hashsalt": "mien", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None, "Creator": None})

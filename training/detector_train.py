@@ -8,9 +8,8 @@ last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensor
 
 import argparse
 import importlib
-import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,13 @@ from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
 from training.detection_loss import DetectionLoss, Heat, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
-from training.train import Checkpoint, build_optimizer, load_weights, read_config
+from training.train import (
+    Checkpoint,
+    build_optimizer,
+    load_weights,
+    read_config,
+    write_config,
+)
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
 RUN = Path("runs") / CONFIG.stem
@@ -73,8 +78,7 @@ def fit(
     network = build_network(config)
     compile_network(network, config, len(batches), heat)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    write_config(config, folder)
     checkpoint = Checkpoint(folder, config.seed, CURVES)
     done = batches.epoch = checkpoint.restore(network)
     print(

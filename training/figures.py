@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from training.charts import save
 
 
 def plot_reliability(splits: dict[str, Any], path: Path) -> None:
@@ -21,7 +22,7 @@ def plot_reliability(splits: dict[str, Any], path: Path) -> None:
         axes.plot([0, 1], [0, 1], "k--", linewidth=0.8)
         axes.set(title=f"{name}, ECE-15 {error:.3f}", xlabel="confidence", ylabel="share right")
         axes.set(xlim=(0, 1), ylim=(0, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_robustness(robustness: dict[str, Any], path: Path) -> None:
@@ -40,10 +41,4 @@ def plot_robustness(robustness: dict[str, Any], path: Path) -> None:
         axes.set(xlabel=f"{name} of the crop")
     for axes in (corruptions, shift, scale):
         axes.grid(alpha=0.3)
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """The same figure gives the same bytes; letters stay letters, which keeps the file small."""
-    with mpl.rc_context({"svg.hashsalt": "mien", "svg.fonttype": "none"}):
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    save(figure, path)

@@ -32,7 +32,7 @@ def predict_out_of_fold(config: TrainConfig, dataset: Dataset, folds: int, folde
     probabilities = np.zeros((len(dataset), 7), np.float32)
     for fold in range(folds):
         held_out = in_training & (fold_of == fold)
-        done = folder / f"fold-{fold}" / "held_out.npz"
+        done = folder / f"fold-{fold}-of-{folds}" / "held_out.npz"
         if not done.exists():
             network = train(config, dataset.take(~held_out), done.parent)
             said = _predict(network, dataset.images[held_out | ~in_training])

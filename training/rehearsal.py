@@ -19,7 +19,11 @@ REHEARSED = 700  # images
 
 
 def rehearse(dataset: Dataset, runs: Path) -> Dataset:
-    """Audit and train everything on 700 images, one epoch each; returns these images."""
+    """Audit and train everything on 700 images, one epoch each; returns these images.
+
+    What an earlier rehearsal left in `runs` is removed: it would not be trained again.
+    """
+    shutil.rmtree(runs, ignore_errors=True)
     evenly = np.linspace(0, len(dataset) - 1, min(REHEARSED, len(dataset)))
     small = dataset.take(evenly.round().astype(np.int64))
     folded = replace(load_config(CONFIGS / "audit_fold.py"), epochs=1, warmup_epochs=0.0)

@@ -27,7 +27,7 @@ from training.augment import Augment
 from training.batches import Batches
 from training.config import Augmentation, TrainConfig, load_config
 from training.curves import CLASSIFICATION, Curves, plot_curves
-from training.dataset import Dataset, Split
+from training.dataset import Dataset, DatasetError, Split
 from training.distill import distil
 from training.systems import build_system, count_macs
 
@@ -140,6 +140,11 @@ def targets(dataset: Dataset, config: TrainConfig) -> dict[str, NDArray[np.float
     wanted = {"logits": np.eye(7, dtype=np.float32)[dataset.labels]}
     if config.ferplus_weight:
         votes = dataset.votes[:, :8].astype(np.float32)
+        if not votes.any():
+            raise DatasetError(
+                "expected the votes of FER+, which this config learns too, found none; pack the "
+                "data set with them: python -m training.dataset --help"
+            )
         # No vote for an expression (no face, unknown): all zero, and a zero target costs nothing.
         wanted["ferplus"] = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
     return wanted
@@ -174,8 +179,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         jit_compile="auto" if config.epochs > 1 else False,
     )
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    write_config(config, folder)
     checkpoint = Checkpoint(folder, config.seed)
     done = batches.epoch = checkpoint.restore(model)
     print(
@@ -219,6 +223,28 @@ def solve(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     model.save_weights(folder / "checkpoint.weights.h5")
     (folder / "log.json").write_text(json.dumps([entry], indent=1))
     return model
+
+
+class OtherRunError(ValueError):
+    """The folder has the checkpoint of another recipe."""
+
+
+def write_config(config: TrainConfig, folder: Path) -> None:
+    """Note the recipe in a run's folder, which may have a checkpoint of the same recipe.
+
+    Only the number of epochs may be another: a run may go on for longer. Raises `OtherRunError`.
+    """
+    file, recipe = folder / "config.json", json.loads(json.dumps(asdict(config)))
+    if (folder / "log.json").exists():
+        written = json.loads(file.read_text())
+        common = (recipe.keys() & written.keys()) - {"epochs"}
+        if others := sorted(name for name in common if recipe[name] != written[name]):
+            raise OtherRunError(
+                f"{folder}: expected a checkpoint of the same recipe, found one with another "
+                f"{', '.join(others)}; train into another folder, or move this one away"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(recipe, indent=1))
 
 
 def read_config(folder: Path) -> TrainConfig:

@@ -1,8 +1,11 @@
 """Augmentation: changes what it is told to, nothing else, and only in training."""
 
+import io
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from training.augment import DCT, Augment
 from training.config import Augmentation
@@ -116,8 +119,25 @@ def test_noise_has_the_documented_strength() -> None:
     assert 0.05 < deviations.max() < 0.065
 
 
-def test_jpeg_quantises_as_a_real_encoder_does() -> None:
-    """Each result is among what an independent implementation of T.81 allows at some quality."""
+@pytest.mark.parametrize("quality", [15, 40, 75])
+def test_jpeg_does_what_a_real_encoder_does(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(layer: Augment, shape: tuple[int, ...], low: float, high: float) -> object:
+        return keras.ops.full(shape, float(quality) if high > 1 else 0.0)
+
+    monkeypatch.setattr(Augment, "_uniform", chosen)
+    random = np.random.default_rng(0)
+    images = smooth_faces(4) + random.normal(0, 0.05, (4, 48, 48, 1))
+    pixels = (255 * images.clip(0.05, 0.95)).round().astype(np.uint8)
+    changed = augmented(Augmentation(flip=False, jpeg_share=1.0), pixels.astype("float32") / 255)
+    for ours, photo in zip(255 * changed, pixels, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(photo[..., 0]).save(file, "JPEG", quality=quality)
+        difference = np.abs(ours[..., 0] - np.asarray(Image.open(file), np.float32)).mean()
+        # It stores whole numbers and rounds its steps; with its table turned, this would be 0.27.
+        assert difference < 0.2 * np.abs(ours - photo).mean()
+
+
+def test_jpeg_leaves_multiples_of_steps() -> None:
     images = smooth_faces(16) + np.random.default_rng(0).normal(0, 0.05, (16, 48, 48, 1))
     images = images.clip(0.05, 0.95).astype("float32")
     changed = augmented(Augmentation(flip=False, jpeg_share=1.0), images)
