@@ -55,7 +55,7 @@ def budget_table(systems: dict[str, Any]) -> str:
         return budget
     return (
         f"{budget}\n\nEpochs with a plus: {', '.join(went_on)} went on with a longer schedule, for "
-        "which the learning rate, that had fallen, rose once more."
+        "which the learning rate, that had fallen, rose once more; run anew, it falls once."
     )
 
 

@@ -7,8 +7,8 @@ Budget:   78 epochs; 75 to 160 seconds an epoch on two cores, by their kind
 Gursesli et al. publish neither recipe, input size nor split. All of this is ours, the same for the
 three light networks of their comparison: SGD with Nesterov momentum 0.9, rate 0.05 along a cosine,
 batches of 128, mirroring, small turns, shifts and changes of scale; and as many epochs as two slow
-cores do in an hour and a half, or more. What docs/report has went on to 78 after 36 of 36. Their
-score is no measure of this run, nor this run of theirs.
+cores do in an hour and a half, or more. Their score is no measure of this run, nor this run of
+theirs.
 """
 
 from training.config import Augmentation, TrainConfig
