@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from service.errors import ServiceError
 from service.keys import hash_key, new_key
 from service.predict import Job, predict
 from service.server import serve
-from service.settings import Settings
+from service.settings import Settings, misspelt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         key = new_key()
         print(f"key   {key}\nhash  {hash_key(key)}")
         return 0
+    if meant := misspelt(os.environ):
+        for variable, name in meant.items():
+            print(f"mien: {variable}: no such setting; did you mean {name}?", file=sys.stderr)
+        return 2
     given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})

@@ -3,6 +3,8 @@
 Every field is the variable `MIEN_<FIELD IN CAPITALS>`; docs/configuration.md lists them all.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -167,3 +169,22 @@ class Settings(BaseSettings):
         default="info",
         description="Least severe level that is logged; debug adds probes and scrapes.",
     )
+
+
+def misspelt(variables: Iterable[str]) -> dict[str, str]:
+    """Each of the variables that sets nothing, but nearly has a setting's name, with that name.
+
+    Without its last letter, MIEN_API_KEYS would leave the service open to everybody. What others
+    derive from our name, as Kubernetes does (MIEN_SERVICE_HOST), resembles none.
+    """
+    names = [name.upper() for name in Settings.model_fields]
+    meant = {}
+    for variable in variables:
+        prefix, found = variable[:5].upper(), variable[5:].upper()
+        if prefix != "MIEN_" or found in names:
+            continue
+        near = get_close_matches(found, names, n=1, cutoff=0.8)
+        near = near or [name for name in names if name.startswith(f"{found}_")]
+        if near:
+            meant[variable] = f"MIEN_{near[0]}"
+    return meant

@@ -187,6 +187,16 @@ def test_every_wrong_setting_is_named(
     ]
 
 
+def test_a_misspelt_setting_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIEN_API_KEY", "ab" * 32)
+
+    assert main(["serve"]) == 2
+    error = capsys.readouterr().err
+    assert error == "mien: MIEN_API_KEY: no such setting; did you mean MIEN_API_KEYS?\n"
+
+
 def test_an_address_that_is_not_ours_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["serve", "--host", "192.0.2.1", "--port", "0"])
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings
+from service.settings import Settings, misspelt
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -140,6 +140,30 @@ def test_an_empty_list_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_API_KEYS", "")
 
     assert Settings().api_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("MIEN_API_KEY", "MIEN_API_KEYS"),
+        ("MIEN_LOGLEVEL", "MIEN_LOG_LEVEL"),
+        ("MIEN_RATE_LIMIT", "MIEN_RATE_LIMIT_PER_MINUTE"),
+        ("MIEN_DEADLINE", "MIEN_DEADLINE_S"),
+        ("mien_cors_origin", "MIEN_CORS_ORIGINS"),
+    ],
+)
+def test_a_name_that_is_nearly_a_setting_is_misspelt(variable: str, meant: str) -> None:
+    assert misspelt([variable]) == {variable: meant}
+
+
+def test_neither_a_setting_nor_what_others_name_after_us_is_misspelt() -> None:
+    settings = [f"MIEN_{name.upper()}" for name in Settings.model_fields]
+    kubernetes = ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_80_TCP"]
+    kubernetes += ["PORT_80_TCP_PORT", "METRICS_SERVICE_PORT", "METRICS_PORT_9100_TCP_ADDR"]
+
+    assert misspelt(settings) == {}
+    assert misspelt([f"MIEN_{name}" for name in kubernetes]) == {}
+    assert misspelt(["mien_threads", "PORT", "API_KEY", "MIEN_FER2013"]) == {}
 
 
 def test_settings_do_not_change() -> None:
