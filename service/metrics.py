@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from service.errors import InferenceFailed, ServiceError
+
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 # 1 ms to 10 s, about two and a half steps an octave where answers usually fall.
@@ -104,6 +106,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self._image_problems = Counter(
+            "mien_image_problems_total",
+            "Images of a batch request that got a problem for an answer.",
+            ["code"],
+            registry=registry,
+        )
         self._stage_seconds = Histogram(
             "mien_stage_duration_seconds",
             "Time one image spent in one stage: decode, detect, queue, inference, draw.",
@@ -182,11 +190,14 @@ class Metrics:
         self._request_seconds_by = _Children(self._request_seconds.labels)
         self._answer_seconds_by = _Children(self._answer_seconds.labels)
         self._shed_by = _Children(self._shed.labels)
+        self._image_problems_by = _Children(self._image_problems.labels)
         self._stage_seconds_by = _Children(self._stage_seconds.labels)
         self._expressions_by = _Children(self._expressions.labels)
         # To Prometheus, what a series begins with is no increase: failures are to begin with none.
         for route, status in itertools.product(IMAGE_ROUTES, _FAILURES):
             self._requests_by[route, "POST", status]
+        for error in (ServiceError, InferenceFailed):
+            self._image_problems_by[(error.code,)]
 
     def model_loaded(self, name: str, version: str, sha256: str) -> None:
         """A model serves from now on."""
@@ -210,6 +221,10 @@ class Metrics:
     def request_shed(self, reason: str) -> None:
         """A request was refused; `reason` is the error's code, such as overloaded."""
         self._shed_by[(reason,)].inc()
+
+    def image_failed(self, code: str) -> None:
+        """An image of a batch, whose answer is a 200, got the problem of this code."""
+        self._image_problems_by[(code,)].inc()
 
     def image_decoded(self, brightness: float) -> None:
         """One image came in that is one. `brightness` is 0..1."""

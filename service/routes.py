@@ -190,6 +190,7 @@ def _problem(service: Service, exchange: Exchange, error: BaseException) -> Prob
     if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         exchange.log_failure(error)
         exchange.code = told.code
+    service.metrics.image_failed(told.code)
     return Problem.of(told, exchange.request_id)
 
 

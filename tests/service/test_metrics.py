@@ -37,6 +37,8 @@ def test_failures_that_alerts_count_begin_with_none(metrics: Metrics) -> None:
         for status in ("500", "503", "504"):
             labels = {"route": route, "method": "POST", "status": status}
             assert value(metrics, "mien_requests_total", **labels) == 0
+    for code in ("internal_error", "inference_failed"):
+        assert value(metrics, "mien_image_problems_total", code=code) == 0
 
 
 def test_images_go_to_the_routes_that_are_posted_to() -> None:

@@ -136,8 +136,11 @@ def test_a_batch_keeps_its_order_and_its_problems_apart(client: TestClient) -> N
     images = [b"photo", b"broken", b"crash", b"photo"]
 
     answer = client.post("/predict/batch", files=[("files", image) for image in images])
+    scrape = client.get("/metrics").text.splitlines()
 
     assert answer.status_code == 200
+    for code, count in (("undecodable_image", 1), ("internal_error", 1), ("inference_failed", 0)):
+        assert f'mien_image_problems_total{{code="{code}"}} {count}.0' in scrape
     results = answer.json()["results"]
     assert [result.get("code") for result in results] == [
         None,
