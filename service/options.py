@@ -32,8 +32,7 @@ class Options(BaseModel):
     )
     rotate: bool = Field(
         default=False,
-        description="Where no face is found, or the surest does not stand upright, look with each "
-        "other side up too.",
+        description="Where no sure face stands upright, look with each other side up too.",
     )
 
     @classmethod

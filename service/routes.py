@@ -36,11 +36,13 @@ from service.schemas import BatchPrediction, Explanation, Models, Prediction, Pr
 from service.state import Service, exchange_of, service_of
 from service.uploads import read_image, read_images, while_connected
 
-_IMAGE_PROBLEMS = (
-    *(BadRequest, UndecodableImage, Unauthorized, BodyTimeout, PayloadTooLarge, ImageTooLarge),
-    *(UnsupportedMediaType, InvalidParameter, RateLimited, ServiceError, InferenceFailed),
-    *(Overloaded, NotReady, Draining, DeadlineExceeded),
+# Of a request that carries images, and of an image. A batch has the latter in its results.
+_REQUEST_PROBLEMS = (
+    *(BadRequest, Unauthorized, BodyTimeout, PayloadTooLarge, UnsupportedMediaType),
+    *(InvalidParameter, RateLimited, ServiceError, Overloaded, NotReady, Draining),
+    DeadlineExceeded,
 )
+_IMAGE_PROBLEMS = (UndecodableImage, ImageTooLarge, InferenceFailed)
 
 JSON, PICTURE = "application/json", "image/png"
 
@@ -51,7 +53,8 @@ router = APIRouter()
     "/predict",
     summary="Faces and expressions of one image",
     response_model=Prediction,
-    responses=openapi.answer(openapi.PREDICTION) | openapi.problems(*_IMAGE_PROBLEMS),
+    responses=openapi.answer(openapi.PREDICTION)
+    | openapi.problems(*_REQUEST_PROBLEMS, *_IMAGE_PROBLEMS),
     openapi_extra=openapi.image_request(),
 )
 async def predict(request: Request) -> Response:
@@ -73,7 +76,7 @@ async def predict(request: Request) -> Response:
     "/predict/batch",
     summary="Faces and expressions of several images",
     response_model=BatchPrediction,
-    responses=openapi.answer(openapi.BATCH) | openapi.problems(*_IMAGE_PROBLEMS, TooManyImages),
+    responses=openapi.answer(openapi.BATCH) | openapi.problems(*_REQUEST_PROBLEMS, TooManyImages),
     openapi_extra=openapi.images_request(),
 )
 async def predict_batch(request: Request) -> Response:
@@ -86,7 +89,7 @@ async def predict_batch(request: Request) -> Response:
     async with service.admitted(request):
         options = Options.of(request.query_params)
         images = await read_images(request, service.limits)
-        exchange.images_came(sum(map(len, images)))
+        exchange.images_came(sum(len(image) for image in images if isinstance(image, bytes)))
         async with while_connected(request):
             outcomes = await asyncio.gather(
                 *(_analyze(service, image, options) for image in images), return_exceptions=True
@@ -104,14 +107,15 @@ async def predict_batch(request: Request) -> Response:
     "/explain",
     summary="Where a face shows its expression",
     response_model=Explanation,
-    responses=openapi.explanation() | openapi.problems(*_IMAGE_PROBLEMS),
+    responses=openapi.explanation() | openapi.problems(*_REQUEST_PROBLEMS, *_IMAGE_PROBLEMS),
     openapi_extra=openapi.image_request(ExplainOptions),
 )
 async def explain(request: Request) -> Response:
     """What /predict answers, and for each face a map of what spoke for an expression (Grad-CAM).
 
-    With `Accept: image/png` the answer is the photo with the maps, boxes and captions drawn over
-    it, its longest side at most 1024 pixels. With anything else in that header it is JSON.
+    Where `Accept` prefers image/png to application/json, as a browser's image does, the answer is
+    the photo with the maps, boxes and captions drawn over it, its longest side at most 1024 pixels.
+    Everything else is answered with JSON.
     """
     service, exchange = service_of(request), exchange_of(request)
     draw = prefers(request.headers.get("accept", ""), PICTURE, JSON)
@@ -154,7 +158,10 @@ async def model(request: Request) -> Response:
     return _answer(service_of(request).models)
 
 
-async def _analyze(service: Service, image: bytes, options: Options) -> Analysis:
+async def _analyze(service: Service, image: bytes | ServiceError, options: Options) -> Analysis:
+    """What is found in an image; raises the error that stands in the place of one."""
+    if isinstance(image, ServiceError):
+        raise image
     return await service.pipeline.analyze(
         image,
         detect=options.detect,

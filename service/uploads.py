@@ -62,23 +62,25 @@ async def read_image(request: Request, limits: UploadLimits) -> bytes:
     if media_type == _FORM:
         body = await _read_body(request, limits)
         surplus = BadRequest("The form has more than one part; several go to /predict/batch.")
-        (image,) = _images(body, options, ("file", "img"), at_most=1, surplus=surplus)
-        return image
+        (part,) = _parts(body, options, ("file", "img"), at_most=1, surplus=surplus)
+        return _image(part)
     _check_image_type(media_type)
     return _not_empty(await _read_body(request, limits))
 
 
-async def read_images(request: Request, limits: UploadLimits) -> list[bytes]:
+async def read_images(request: Request, limits: UploadLimits) -> list[bytes | ServiceError]:
     """The images of a batch request, in order: its form fields `files`.
 
-    Raises what `read_image` raises, and `TooManyImages`.
+    In the place of one that is empty, or says that it is something else, stands its error: its
+    neighbours do not suffer from it. Raises what `read_image` raises, and `TooManyImages`.
     """
     media_type, options = _media_type(request)
     if media_type != _FORM:
         raise UnsupportedMediaType(f"A batch is {_FORM} with a field `files` for each image.")
     body = await _read_body(request, limits)
     surplus = TooManyImages(f"One request carries at most {limits.max_images} images.")
-    return _images(body, options, ("files",), at_most=limits.max_images, surplus=surplus)
+    parts = _parts(body, options, ("files",), at_most=limits.max_images, surplus=surplus)
+    return [_image_or_error(part) for part in parts]
 
 
 @asynccontextmanager
@@ -152,27 +154,38 @@ def _not_empty(image: bytes) -> bytes:
     return image
 
 
-def _images(
+def _image(part: Part) -> bytes:
+    _check_image_type(part.media_type)
+    return _not_empty(part.content)
+
+
+def _image_or_error(part: Part) -> bytes | ServiceError:
+    try:
+        return _image(part)
+    except ServiceError as error:
+        return error
+
+
+def _parts(
     body: bytes,
     options: dict[bytes, bytes],
     fields: tuple[str, ...],
     *,
     at_most: int,
     surplus: ServiceError,
-) -> list[bytes]:
-    images: list[bytes] = []
+) -> list[Part]:
+    parts: list[Part] = []
     for part in _split_form(body, options.get(b"boundary", b"")):
         if part.field not in fields:
             raise InvalidParameter(
                 f"The form takes only `{fields[0]}`; options go into the query string."
             )
-        if len(images) == at_most:
+        if len(parts) == at_most:
             raise surplus
-        _check_image_type(part.media_type)
-        images.append(_not_empty(part.content))
-    if not images:
+        parts.append(part)
+    if not parts:
         raise BadRequest(f"The form has no part named `{fields[0]}`.")
-    return images
+    return parts
 
 
 def _split_form(body: bytes, boundary: bytes) -> Iterator[Part]:

@@ -155,6 +155,19 @@ def test_a_batch_keeps_its_order_and_its_problems_apart(client: TestClient) -> N
     }
 
 
+def test_an_image_that_is_refused_unread_leaves_the_rest_of_its_batch_alone(
+    client: TestClient, pipeline: FakePipeline
+) -> None:
+    parts = [("me.jpg", b"photo", "image/jpeg"), ("me.heic", b"x", "image/heic"), ("no.jpg", b"")]
+
+    answer = client.post("/predict/batch", files=[("files", part) for part in parts])
+
+    results = answer.json()["results"]
+    codes = [None, "unsupported_media_type", "bad_request"]
+    assert (answer.status_code, [result.get("code") for result in results]) == (200, codes)
+    assert len(pipeline.calls) == 1
+
+
 def test_a_batch_has_a_limit(pipeline: FakePipeline) -> None:
     with serving(pipeline, max_batch_images=2) as client:
         answer = client.post("/predict/batch", files=[("files", b"photo")] * 3)
