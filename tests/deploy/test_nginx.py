@@ -59,6 +59,16 @@ def test_a_body_that_is_just_small_enough_gets_to_the_service(stack: Stack) -> N
     assert (status, json.loads(answer)["code"]) == (400, "undecodable_image")
 
 
+def test_no_log_names_a_client_or_what_it_asked(stack: Stack) -> None:
+    for query, body in (("?private=1", b""), ("?private=2", bytes(2 * MEBIBYTE))):
+        assert send(stack.address, "POST", f"/predict{query}", body, PHOTO)[0] == 422
+    logs = stack.compose("logs", "--no-color", "nginx")
+
+    assert logs.count('"status":422') >= 2
+    assert "private" not in logs
+    assert "client:" not in logs
+
+
 def test_slow_clients_do_not_stop_the_others(stack: Stack, photo: bytes) -> None:
     with slow_clients(stack.address, 100) as clients, Load(stack.address, photo) as load:
         load.await_more(100)
