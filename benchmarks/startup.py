@@ -1,9 +1,9 @@
 """How fast the service starts, and how much memory it keeps. `python -m benchmarks.startup`.
 
-Start to ready, the median of several starts; then resident memory idle, under load, and after a
-soak of 20,000 mixed requests: photos of every size and format, forms, batches, explanations, and
-hostile bytes. The slope is that of its second half. Writes benchmarks/results/startup.json. Takes
-ten minutes.
+Start to ready, the median of several starts; then memory (proportional set size) idle, under load,
+and after a soak of 20,000 mixed requests: photos of every size and format, forms, batches,
+explanations, and hostile bytes. The slope is that of its second half. Writes
+benchmarks/results/startup.json. Takes ten minutes.
 """
 
 import argparse

@@ -127,7 +127,7 @@ class Metrics:
         )
         self._batch_size = Histogram(
             "mien_batch_size",
-            "Face crops in one run of the expression model.",
+            "Face crops in one run of the expression model, explanations aside.",
             buckets=_BATCH_SIZES,
             registry=registry,
         )

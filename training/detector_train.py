@@ -3,7 +3,8 @@
 PHOTOS is a folder or a .zip of photos; nobody has to say what is in them, since what has no label
 yet gets one from CenterFace first. A tenth is held back. The run's folder (runs/<config>/ unless
 --out names another) holds the checkpoint, the log and the curves; the same command goes on from the
-last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
+last checkpoint, which is at most an epoch or half a minute old. KERAS_BACKEND chooses what
+computes: tensorflow, jax or torch.
 """
 
 import argparse

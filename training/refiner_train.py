@@ -2,7 +2,7 @@
 
     python -m training.detector refine --photos PHOTOS --data FER2013.npz
 
-Needs the run of the first look that `train` wrote, and goes on from the last whole epoch of
+Needs the run of the first look that `train` wrote, and goes on from the last checkpoint in
 RUN/refiner, as all training does.
 """
 

@@ -2,9 +2,9 @@
 
 Reads top to bottom: config, data, network, optimiser, loop. The run's folder (runs/<config>/ unless
 --out names another) holds the checkpoint, the log and the curves; the same command goes on from the
-last whole epoch, also after a kill. KERAS_BACKEND chooses what computes: tensorflow, jax or torch.
-Teachers, which a config names as runs/<their config>, are trained before it. A config that cleans
-the data reads what `training.audit` found in it: --findings.
+last checkpoint, which is at most an epoch or half a minute old. KERAS_BACKEND chooses what
+computes: tensorflow, jax or torch. Teachers, which a config names as runs/<their config>, are
+trained before it. A config that cleans the data reads what `training.audit` found: --findings.
 """
 
 import argparse
