@@ -129,8 +129,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Looks after a while whether something was taken of what is written by now."""
+        if self._next_look is not None:
+            self._next_look.cancel()  # it was about what was written before
+            self._next_look = None
         self._untaken = self.transport.get_write_buffer_size()
-        if self._untaken and self._next_look is None:
+        if self._untaken:
             self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def _look(self) -> None:

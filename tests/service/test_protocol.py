@@ -233,13 +233,18 @@ class Taken(asyncio.Transport):
         self.aborted = True
 
 
-async def test_an_answer_that_is_taken_slowly_is_not_dropped() -> None:
+def watched() -> tuple[BoundedProtocol, Timers, Taken]:
+    """A connection, what it was asked to do later, and how much of its answers is not taken."""
     timers, transport = Timers(asyncio.get_running_loop()), Taken()
     config = uvicorn.Config(Starlette(), log_config=None)
     connection = BoundedProtocol(config, ServerState(), {})
     connection.connection_made(transport)
     connection.loop = cast(asyncio.AbstractEventLoop, timers)
+    return connection, timers, transport
 
+
+async def test_an_answer_that_is_taken_slowly_is_not_dropped() -> None:
+    connection, timers, transport = watched()
     transport.left = 100_000
     connection.pause_writing()
     transport.left = 99_999
@@ -250,6 +255,21 @@ async def test_an_answer_that_is_taken_slowly_is_not_dropped() -> None:
     assert not transport.aborted
     timers.last.callback()
     assert transport.aborted
+
+
+async def test_each_answer_has_as_long_to_be_taken() -> None:
+    connection, timers, transport = watched()
+    transport.left = 100_000
+    connection.pause_writing()
+    first = timers.last
+    transport.left = 0
+    connection.resume_writing()
+    transport.left = 100_000  # the next answer, at the end of the first one's time
+    connection.pause_writing()
+
+    assert first.handle.cancelled()
+    assert not timers.last.handle.cancelled()
+    assert not transport.aborted
 
 
 async def test_the_server_goes_on() -> None:
