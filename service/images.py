@@ -30,6 +30,8 @@ MIN_LONG_SIDE = 1000
 
 # Far more than any camera or program writes; they bound the loops in Python, ours and Pillow's.
 _MAX_JPEG_SEGMENTS = 1_000
+# A segment, or the end of the picture; neither stuffing and fill between pixels nor a restart.
+_JPEG_SEGMENT = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 _MAX_PNG_CHUNKS = 20_000
 
 # Scans of a progressive JPEG at its pixel limit; programs write 6 to 12. One with more scans may
@@ -215,9 +217,9 @@ def _bare_jpeg(data: bytes) -> tuple[bytes, bytes, int]:
         segment = data[start + 4 : position]
         if marker == 0xDA:  # start of scan: from here on it is pixels
             kept.append(memoryview(data)[start:])
-            # Only these kinds can have more than one scan; counting costs a pass over the file.
+            # Only these kinds can have more than one scan; counting costs a pass over the picture.
             several = progressive or segment[0] < components
-            return b"".join(kept), exif, data.count(b"\xff\xda", start) if several else 1
+            return b"".join(kept), exif, _scans(data, start) if several else 1
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             progressive = marker & 0b11 == 0b10
             components = segment[5]
@@ -227,6 +229,19 @@ def _bare_jpeg(data: bytes) -> tuple[bytes, bytes, int]:
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(data[start:position])
     raise UndecodableImage("The JPEG has no picture.")
+
+
+def _scans(data: bytes, position: int) -> int:
+    """The scans from there up to the end of the picture, behind which there may be others."""
+    scans = 0
+    for _ in range(_MAX_JPEG_SEGMENTS):
+        found = _JPEG_SEGMENT.search(data, position)
+        if found is None or data[found.start() + 1] == 0xD9:
+            return scans
+        scans += data[found.start() + 1] == 0xDA
+        (length,) = struct.unpack_from(">H", data, found.end())
+        position = found.end() + length
+    raise UndecodableImage("The JPEG has too many segments.")
 
 
 def _bare_png(data: bytes) -> tuple[bytes, bytes]:

@@ -395,6 +395,24 @@ def test_one_scan_for_each_component_counts_as_progressive() -> None:
         decode_image(data[:scan] + scans + data[-2:], ImageLimits(max_whole_pixels=1199))
 
 
+def test_scans_of_what_lies_behind_a_picture_do_not_count() -> None:
+    picture = encode(colours(40, 30), "JPEG", progressive=True)
+    limits = ImageLimits(max_whole_pixels=1200)
+    for behind in (50 * picture, 50 * b"\xff\xda\0\x08 a motion photo's video"):
+        decode_image(picture + behind, limits)
+    # But an end in a comment is none.
+    comment = b"\xff\xfe\0\x04\xff\xd9"
+    last_scan = picture[picture.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageTooLarge, match="progressive"):
+        decode_image(picture[:-2] + comment + 50 * last_scan + picture[-2:], limits)
+
+
+def test_too_many_segments_between_scans_are_refused() -> None:
+    picture = encode(colours(40, 30), "JPEG", progressive=True)
+    with pytest.raises(UndecodableImage, match="too many segments"):
+        decode_image(picture[:-2] + 1000 * b"\xff\xfe\0\x02" + picture[-2:], ImageLimits())
+
+
 def test_many_scans_lower_the_limit_further() -> None:
     data = encode(colours(40, 30), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]
