@@ -75,12 +75,13 @@ class Server(uvicorn.Server):
         end = time.monotonic() + self.drain_delay_s
         while not self.hurry and time.monotonic() < end:
             await self._tick()
+        waiting: list[socket.socket] = []
         if not (self.gave_up and self.shared):  # else other processes go on with the same socket
             for sock in sockets or []:
                 ignore_newcomers(sock)
             await asyncio.sleep(_LAST_HANDSHAKES_S)
-        # Who has connected but was not accepted yet would be cut off by the end of the socket.
-        waiting = [connection for sock in sockets or [] for connection in _accept_all(sock)]
+            # Who has connected but was not accepted yet would be cut off by the end of the socket.
+            waiting = [connection for sock in sockets or [] for connection in _accept_all(sock)]
         for server in self.servers:
             server.close()
             await server.wait_closed()
