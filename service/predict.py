@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
+from http import HTTPStatus
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,8 @@ async def predict(settings: Settings, job: Job) -> int:
     """Write what is found to stdout, in the order of the files, and return the exit status.
 
     A bad file is told on stderr, costs the status 65 (sysexits.h: the input was wrong), and stops
-    nothing. Whatever does stop it has another status. Raises `ModelError`, and `OSError` when
-    nothing more can be written.
+    nothing. Whatever does stop it has another status. Raises `ServiceError` where the fault is the
+    service's, and `OSError` when nothing more can be written.
     """
     keep_memory()
     index, shards = job.shard
@@ -65,7 +66,7 @@ async def predict(settings: Settings, job: Job) -> int:
     ahead = 2 * (settings.threads or available_cpus())  # one is read while another is analysed
     # Every file has its place already: refusing faces at the door would serve nobody.
     queue = max(settings.max_queue_size, (ahead + 1) * MAX_FACES)
-    settings = settings.model_copy(update={"max_queue_size": queue})
+    settings = settings.model_copy(update={"max_queue_size": queue, "workers": 1})
     failed = False
     admission = Admission(ahead + 1)
     loading = load_pipeline(settings, Metrics(version=__version__), admission)
@@ -88,9 +89,10 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
     """Files as they are, every image in a folder and below, and what a glob matches, sorted."""
     for text in paths:
         path = Path(text)
-        if path.is_dir():
+        # These, unlike Path's own, take a name that can be none, and it is told of with its file.
+        if os.path.isdir(text):  # noqa: PTH112
             yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-        elif not path.exists() and has_magic(text):
+        elif not os.path.exists(text) and has_magic(text):  # noqa: PTH110
             matches = sorted(glob(text, recursive=True))  # noqa: PTH207
             yield from map(Path, matches or [text])  # of none it will be said that it is not there
         else:
@@ -117,16 +119,19 @@ async def _in_order(
 async def _analyze(file: Path, pipeline: Pipeline, job: Job, limits: ImageLimits) -> _Outcome:
     try:
         data = await asyncio.to_thread(file.read_bytes)
-        analysis = await pipeline.analyze(data, max_faces=MAX_FACES, rotate=job.rotate)
-        if job.overlay is not None:
-            # What leads out of the folder is left out of the name.
-            parts = [part for part in file.parts if part not in ("..", file.anchor)]
-            path = job.overlay.joinpath(*parts).with_name(f"{file.name}.png")
-            await asyncio.to_thread(_draw, data, analysis, pipeline.labels, limits, path)
     except OSError as error:
         return _Outcome(file, error.strerror or str(error))
+    try:
+        analysis = await pipeline.analyze(data, max_faces=MAX_FACES, rotate=job.rotate)
     except ServiceError as error:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise  # the fault is ours, not the file's
         return _Outcome(file, error.detail)
+    if job.overlay is not None:
+        # What leads out of the folder is left out of the name.
+        parts = [part for part in file.parts if part not in ("..", file.anchor)]
+        path = job.overlay.joinpath(*parts).with_name(f"{file.name}.png")
+        await asyncio.to_thread(_draw, data, analysis, pipeline.labels, limits, path)
     return _Outcome(file, analysis)
 
 

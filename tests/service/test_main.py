@@ -13,6 +13,8 @@ from PIL import Image
 
 from service import __version__
 from service.__main__ import main
+from service.detector import FaceDetector
+from service.errors import InferenceFailed
 from service.settings import Settings
 
 
@@ -47,6 +49,46 @@ def test_predict_tells_what_failed_and_does_the_rest(
     assert [json.loads(line)["file"] for line in output.out.splitlines()] == [str(good)]
     for line, file in zip(output.err.splitlines(), (text, missing), strict=True):
         assert line.startswith(f"mien: {file}: ")
+
+
+def test_a_name_that_can_be_none_stops_nothing(
+    photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, long = tmp_path / "good.jpg", "a" * 300 + ".jpg"
+    good.write_bytes(photo)
+
+    assert main(["predict", long, str(good)]) == os.EX_DATAERR
+    output = capsys.readouterr()
+    assert [json.loads(line)["file"] for line in output.out.splitlines()] == [str(good)]
+    assert output.err == f"mien: {long}: File name too long\n"
+
+
+def test_an_overlay_that_cannot_be_written_is_no_fault_of_the_photo(
+    photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, occupied = tmp_path / "good.jpg", tmp_path / "occupied"
+    good.write_bytes(photo)
+    occupied.write_bytes(b"no folder")
+
+    assert main(["predict", "--overlay", str(occupied), str(good)]) == 1
+    assert str(occupied) in capsys.readouterr().err
+
+
+def test_a_model_that_fails_is_no_fault_of_the_photo(
+    photo: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good = tmp_path / "good.jpg"
+    good.write_bytes(photo)
+
+    def fail(*_: object, **__: object) -> None:
+        raise InferenceFailed("The face detector failed.")
+
+    monkeypatch.setattr(FaceDetector, "detect", fail)
+    assert main(["predict", str(good)]) == 1
+    assert capsys.readouterr().err == "mien: The face detector failed.\n"
 
 
 @pytest.fixture
@@ -93,8 +135,9 @@ def test_a_file_name_need_not_be_text(photo: bytes, tmp_path: Path, form: list[s
 
     done = subprocess.run(command, capture_output=True, env=strict, check=True)
     named = [b"caf\xe9.jpg" if form else b"caf\\udce9.jpg", b"later.jpg"]
-    assert [name in line for name, line in zip(named, done.stdout.splitlines()[-2:], strict=True)]
-    assert len(done.stdout.splitlines()) == len(form) + 2
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(form) + 2
+    assert all(name in line for name, line in zip(named, lines[-2:], strict=True))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
