@@ -27,22 +27,22 @@ export function use(theKey) {
 /** Faces and expressions of one image; `roundTrip` is what the answer took in milliseconds. */
 export async function predict(image, signal) {
   const started = performance.now();
-  const response = await post("predict", image, "application/json", signal);
-  const prediction = await response.json();
+  const read = (response) => response.json();
+  const prediction = await post("predict", image, "application/json", read, signal);
   return { prediction, roundTrip: performance.now() - started };
 }
 
 /** The image with a heat map on every face, as a PNG, for `label` or ("") for the strongest. */
 export async function explain(image, label, signal) {
   const query = new URLSearchParams({ boxes: "false", ...(label && { class: label }) });
-  const response = await post(`explain?${query}`, image, "image/png", signal);
-  return response.blob();
+  return post(`explain?${query}`, image, "image/png", (response) => response.blob(), signal);
 }
 
-/** Whether this service can explain its answers. */
+/** Whether this service can explain its answers. Throws where it does not say. */
 export async function canExplain() {
   const response = await fetch("openapi.json");
-  return response.ok && "/explain" in (await response.json()).paths;
+  if (!response.ok) throw await refusal(response);
+  return "/explain" in (await response.json()).paths;
 }
 
 /**
@@ -64,18 +64,19 @@ export async function patiently(attempt, signal, onPause, passes = isPassing) {
   }
 }
 
-async function post(path, image, accept, signal) {
+/** What `read` makes of the answer; one that breaks off, or cannot be read, is none. */
+async function post(path, image, accept, read, signal) {
   for (;;) {
     const sent = key.value;
     const headers = { Accept: accept, ...(sent && { "X-API-Key": sent }) };
     let response;
     try {
       response = await fetch(path, { method: "POST", body: image, headers, signal });
+      if (response.ok) return await read(response);
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Unreachable(error.message);
     }
-    if (response.ok) return response;
     if (response.status !== 401 || !(await key.replace(sent))) throw await refusal(response);
     signal.throwIfAborted();
   }

@@ -45,6 +45,7 @@ export class Gallery extends EventTarget {
   clear() {
     this.#stopped.abort();
     this.#stopped = new AbortController();
+    this.#running = 0; // who still works on what was cleared takes up nothing more
     for (const photo of this.photos) photo.release();
     this.photos = [];
     this.#buttons.clear();
@@ -74,7 +75,7 @@ export class Gallery extends EventTarget {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      this.#running--;
+      if (!signal.aborted) this.#running--;
     }
   }
 

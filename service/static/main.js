@@ -170,7 +170,8 @@ find("files").addEventListener("change", ({ target }) => {
   target.value = ""; // the same file may be chosen again
 });
 
-document.addEventListener("paste", ({ clipboardData }) => {
+document.addEventListener("paste", ({ target, clipboardData }) => {
+  if (target.closest("dialog")) return; // a key, into its field
   if (clipboardData.files.length) addPhotos([...clipboardData.files]);
   else status.show("problem", texts.problems.nothing_pasted);
 });

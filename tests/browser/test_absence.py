@@ -96,3 +96,15 @@ def test_overloaded(browser: Browser, strict_service: str) -> None:
 
         expect(page.locator(".face .title")).to_have_text("Happy")
         expect(page.locator("#status p")).to_be_empty()
+
+
+def test_an_answer_that_breaks_off_is_none(browser: Browser, service: str) -> None:
+    for path, button in (("photo", "Try this photo"), ("camera", "Use the camera")):
+        with opened(browser, service) as page:
+            page.route("**/predict", lambda route: route.fulfill(body='{"faces": ['), times=1)
+            page.get_by_role("button", name=button).click()
+            if path == "camera":
+                page.get_by_role("button", name="Start the camera").click()
+            expect(page.locator("#status")).to_contain_text("The service cannot be reached.")
+            expect(page.locator(".face .title")).to_have_text("Happy")
+            expect(page.locator("#status p")).to_be_empty()

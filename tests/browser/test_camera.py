@@ -125,6 +125,18 @@ def test_a_frame_can_be_kept(page: Page) -> None:
     assert tracks(page) == ["ended"]
 
 
+def test_heat_maps_are_for_photos(page: Page) -> None:
+    page.get_by_role("button", name="Try this photo").click()
+    switch = page.get_by_role("switch", name="Heat map")
+    expect(switch).to_be_visible()
+
+    start(page)
+    expect(page.get_by_role("button", name="Stop the camera")).to_be_visible()
+    expect(switch).not_to_be_visible()
+    page.get_by_role("button", name="Keep this frame").click()
+    expect(switch).to_be_visible()
+
+
 def test_stopping_leads_back(page: Page) -> None:
     watch_tracks(page)
     start(page)

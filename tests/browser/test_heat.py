@@ -1,6 +1,6 @@
 """The heat map: offered where the service explains its answers, and only there."""
 
-from tests.browser.chromium import Page, Route, expect, picture
+from tests.browser.chromium import Browser, Page, Route, expect, opened, picture
 
 
 def test_heat_map(page: Page) -> None:
@@ -21,6 +21,19 @@ def test_heat_map(page: Page) -> None:
     switch.uncheck()
     expect(heat).not_to_be_visible()
     expect(page.get_by_role("combobox")).not_to_be_visible()
+
+
+def test_a_service_that_could_not_say_is_asked_again(browser: Browser, service: str) -> None:
+    with opened(browser, service, refusals=True) as page:
+        page.route("**/openapi.json", lambda route: route.fulfill(status=502), times=1)
+        with page.expect_response("**/openapi.json"):
+            page.get_by_role("button", name="Try this photo").click()
+        expect(page.locator(".face")).to_have_count(1)
+        expect(page.get_by_role("switch")).not_to_be_visible()
+
+        page.get_by_role("button", name="Clear all").click()
+        page.get_by_role("button", name="Try this photo").click()
+        expect(page.get_by_role("switch", name="Heat map")).to_be_visible()
 
 
 def test_no_switch_without_heat_maps(page: Page) -> None:

@@ -34,6 +34,12 @@ def test_it_is_asked_for_once(browser: Browser, guarded: str) -> None:
         expect(dialog.get_by_role("alert")).to_be_hidden()
         picture(page, "key")
 
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.evaluate("() => navigator.clipboard.writeText('a-wrong-key')")
+        page.keyboard.press("Control+V")
+        expect(dialog.get_by_label("Key", exact=True)).to_have_value("a-wrong-key")
+        expect(page.locator("#status p")).to_be_empty()
+
         answer(page, "a-wrong-key")
         expect(dialog.get_by_role("alert")).to_have_text("The service does not know this key.")
         expect(dialog.get_by_label("Key", exact=True)).to_have_value("")

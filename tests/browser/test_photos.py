@@ -143,6 +143,18 @@ def test_gallery(page: Page, photo: bytes, faceless: bytes) -> None:
     expect(page.get_by_role("heading", name="What a face shows")).to_be_visible()
 
 
+def test_what_was_cleared_holds_up_nobody(page: Page, photo: bytes) -> None:
+    page.evaluate("() => { window.read = createImageBitmap; }")
+    page.evaluate("() => { window.createImageBitmap = () => new Promise(() => {}); }")
+    choose(page, *(file(f"{name}.gif", photo, "image/gif") for name in ("one", "other")))
+    expect(page.get_by_role("button", name="being analysed")).to_have_count(2)
+    page.evaluate("() => { window.createImageBitmap = window.read; }")
+
+    page.get_by_role("button", name="Clear all").click()
+    choose(page, file("collins.jpg", photo))
+    expect(faces(page)).to_have_count(1)
+
+
 def test_a_damaged_picture(browser: Browser, service: str) -> None:
     with opened(browser, service, refusals=True) as page:
         choose(page, file("damaged.jpg", b"\xff\xd8\xff and no more"))
