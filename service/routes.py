@@ -94,6 +94,8 @@ async def predict_batch(request: Request) -> Response:
             outcomes = await asyncio.gather(
                 *(_analyze(service, image, options) for image in images), return_exceptions=True
             )
+    for code in {outcome.code for outcome in outcomes if isinstance(outcome, Unavailable)}:
+        service.metrics.request_shed(code)  # once, however many of its images it was
     results = [
         _prediction(service, exchange, outcome)
         if isinstance(outcome, Analysis)
@@ -189,8 +191,6 @@ def _problem(service: Service, exchange: Exchange, error: BaseException) -> Prob
     """The problem of one image in a batch; its neighbours do not suffer from it."""
     if not isinstance(error, Exception):
         raise error
-    if isinstance(error, Unavailable):
-        service.metrics.request_shed(error.code)
     told = error
     if not isinstance(told, ServiceError):
         told = ServiceError("This image could not be analysed.")

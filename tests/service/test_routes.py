@@ -158,7 +158,11 @@ def test_a_batch_keeps_its_order_and_its_problems_apart(client: TestClient) -> N
 def test_an_image_that_is_refused_unread_leaves_the_rest_of_its_batch_alone(
     client: TestClient, pipeline: FakePipeline
 ) -> None:
-    parts = [("me.jpg", b"photo", "image/jpeg"), ("me.heic", b"x", "image/heic"), ("no.jpg", b"")]
+    parts = [
+        ("me.jpg", b"photo", "image/jpeg"),
+        ("me.heic", b"x", "image/heic"),
+        ("empty.jpg", b"", "image/jpeg"),
+    ]
 
     answer = client.post("/predict/batch", files=[("files", part) for part in parts])
 
@@ -182,10 +186,13 @@ def test_each_image_of_a_batch_may_be_refused(
 ) -> None:
     pipeline.error = error("No.", retry_after_s=1)
     with serving(pipeline) as client:
-        answer = client.post("/predict/batch", files=[("files", b"a"), ("files", b"fail")])
+        images = [b"a", b"fail", b"fail"]
+        answer = client.post("/predict/batch", files=[("files", image) for image in images])
         scrape = client.get("/metrics").text
 
-    assert [result.get("code") for result in answer.json()["results"]] == [None, error.code]
+    codes = [result.get("code") for result in answer.json()["results"]]
+    assert codes == [None, error.code, error.code]
+    # One request, however many of its images.
     assert (f'mien_requests_shed_total{{reason="{error.code}"}} 1.0' in scrape) is (
         error.status == 503
     )
