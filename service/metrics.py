@@ -17,7 +17,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.errors import InferenceFailed, ServiceError
 
@@ -276,5 +276,5 @@ def _forget_dead_processes(directory: Path) -> None:
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid, path=str(directory))  # type: ignore[no-untyped-call]
+        except (ProcessLookupError, PermissionError):  # or its number is somebody else's by now
+            file.unlink(missing_ok=True)  # another scrape may have been quicker

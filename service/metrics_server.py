@@ -53,11 +53,18 @@ class _Scrape(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The metrics, and nothing else."""
-        if self.path.partition("?")[0] != "/metrics":
+        if self.path.partition("?")[0] == "/metrics":
+            self._answer(HTTPStatus.OK, *self._render())
+        else:
             self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        text, content_type = self._render()
-        self.send_response(HTTPStatus.OK)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Unlike the library's, no page that tells what was asked."""
+        self._answer(code, HTTPStatus(code).phrase.encode(), "text/plain")
+        self.close_connection = True
+
+    def _answer(self, status: int, text: bytes, content_type: str) -> None:
+        self.send_response(status)
         headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(text))]
         for name, value in secured(headers):
             self.send_header(name.decode(), value.decode())

@@ -214,3 +214,21 @@ def test_a_killed_process_leaves_its_counts_but_no_load(tmp_path: Path) -> None:
     total = scrape(first)
     assert total["mien_requests_shed_total"] == 2
     assert total["mien_requests_in_flight"] == 1
+
+
+def test_a_process_of_somebody_else_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number was that of a worker that died."""
+    first, second = start_process(tmp_path), start_process(tmp_path)
+    for process in (first, second):
+        process.kill()
+        process.communicate(timeout=30)
+
+    def forbidden(pid: int, signal: int) -> None:
+        raise PermissionError(pid, signal)
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    text, _ = render_processes(tmp_path)
+    assert "mien_requests_in_flight" not in text.decode()
+    assert "mien_requests_shed_total" in text.decode()

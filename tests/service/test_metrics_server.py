@@ -1,6 +1,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
@@ -56,8 +57,9 @@ def test_it_answers_with_the_metrics(port: int, path: str) -> None:
 def test_there_is_nothing_else(port: int, method: str, path: str, status: int) -> None:
     answer, body = ask(port, method, path)
 
-    assert answer.status == status
-    assert b"mien_answer" not in body
+    assert (answer.status, body.decode()) == (status, HTTPStatus(status).phrase)
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_it_listens_on_ipv6_too() -> None:
