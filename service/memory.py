@@ -21,6 +21,8 @@ def keep_memory() -> None:
     Does nothing where the C library is not glibc, or the environment has a wish of its own.
     """
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt") and not any(wish in os.environ for wish in _WISHES):
+    wishes = any(wish in os.environ for wish in _WISHES)
+    wishes = wishes or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
+    if hasattr(libc, "mallopt") and not wishes:
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_AT_THE_END)

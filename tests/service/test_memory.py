@@ -43,6 +43,13 @@ def test_memory_that_was_freed_is_not_asked_for_again() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is the C library of Linux")
-@pytest.mark.parametrize("name", ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
-def test_who_wants_it_back_says_so_in_the_environment(name: str) -> None:
-    assert faults("kept", **{name: "131072"}) > 100
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MALLOC_MMAP_THRESHOLD_", "131072"),
+        ("MALLOC_TRIM_THRESHOLD_", "131072"),
+        ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=131072"),
+    ],
+)
+def test_who_wants_it_back_says_so_in_the_environment(name: str, value: str) -> None:
+    assert faults("kept", **{name: value}) > 100
