@@ -53,7 +53,7 @@ class _Some:
 
 def choose(path: Path, labels: Path | None, smoke: bool) -> tuple[Photos, Path]:
     """The photos of a folder or .zip and the folder of their labels; a rehearsal has its own."""
-    folder, photos = labels or FOLDER, open_photos(path)
+    folder, photos = labels or FOLDER / path.resolve().stem, open_photos(path)
     if not smoke:
         return photos, folder
     spread = np.linspace(0, len(photos.names) - 1, min(SMOKE, len(photos.names)), dtype=int)
@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--photos", type=Path, required=True, help="a folder or a .zip of photos")
-    parser.add_argument("--labels", type=Path, help=f"where to write (default: {FOLDER})")
+    parser.add_argument("--labels", type=Path, help=f"where to write (default: {FOLDER}/<PHOTOS>)")
     parser.add_argument("--smoke", action="store_true", help=f"only {SMOKE} of the photos")
     chosen = parser.parse_args(arguments)
     photos, folder = choose(chosen.photos, chosen.labels, chosen.smoke)

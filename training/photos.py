@@ -79,7 +79,7 @@ def decode(content: bytes, name: str) -> Pixels:
         file = Image.open(BytesIO(content))
         file.draft("RGB", (LONGEST, LONGEST))
         photo = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PhotosError(f"{name}: expected a photo, found what Pillow cannot decode") from error
     photo.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(photo)

@@ -1,7 +1,7 @@
 """The decoded photos of a training set, one after the other in one file that is mapped into memory.
 
 Decoding a JPEG costs as much as training on it, and an epoch comes back to every photo. The file
-lies beside the labels, and is written again when their photos, order or sizes changed.
+lies beside the labels, and is written again when they are of other photos, or in another order.
 """
 
 import json
@@ -11,13 +11,16 @@ import numpy as np
 from tqdm import tqdm
 
 from training.photo_labels import LabelledPhoto
-from training.photos import Photos, Pixels
+from training.photos import Photos, PhotosError, Pixels
 
 FILE, INDEX = "pixels.bin", "pixels.json"
 
 
 class PixelStore:
-    """`store[i]` are the pixels of `labelled[i]`, (height, width, 3) RGB."""
+    """`store[i]` are the pixels of `labelled[i]`, (height, width, 3) RGB.
+
+    Raises `PhotosError` for a photo that has another size than the one which was labelled.
+    """
 
     def __init__(self, photos: Photos, labelled: list[LabelledPhoto], folder: Path) -> None:
         self._shapes = [(photo.height, photo.width, 3) for photo in labelled]
@@ -30,7 +33,7 @@ class PixelStore:
             new = path.with_suffix(".new")
             with new.open("wb") as file:
                 for photo in tqdm(labelled, desc="decoding", unit=" photos", disable=None):
-                    file.write(photos.read(photo.name).tobytes())
+                    file.write(_read(photos, photo).tobytes())
             new.replace(path)
             index.write_text(held)
         self._bytes = np.memmap(path, np.uint8, "r")
@@ -41,3 +44,14 @@ class PixelStore:
     def __getitem__(self, index: int) -> Pixels:
         start, stop = self._starts[index : index + 2]
         return self._bytes[start:stop].reshape(self._shapes[index])
+
+
+def _read(photos: Photos, labelled: LabelledPhoto) -> Pixels:
+    pixels = photos.read(labelled.name)
+    height, width, _ = pixels.shape
+    if (height, width) != (labelled.height, labelled.width):
+        raise PhotosError(
+            f"{labelled.name}: expected {labelled.width} x {labelled.height} pixels, as it was "
+            f"labelled, found {width} x {height}: label these photos into another folder"
+        )
+    return pixels

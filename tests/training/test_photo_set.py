@@ -53,6 +53,10 @@ def test_a_rehearsal_takes_a_few_from_all_of_the_set(photos_dir: Path, tmp_path:
     assert few.names[-1] == whole.names[-1]
 
 
+def test_each_set_has_a_folder_of_its_own_for_its_labels(photos_dir: Path) -> None:
+    assert choose(photos_dir, None, smoke=False)[1] == photo_set.FOLDER / photos_dir.name
+
+
 def test_labelling_draws_a_sheet(
     photos_dir: Path, tmp_path: Path, looks: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from training.found import Found
 from training.photo_labels import LabelledPhoto
-from training.photos import Pixels
+from training.photos import PhotosError, Pixels
 from training.pixel_store import PixelStore
 
 
@@ -39,3 +41,13 @@ def test_and_again_where_they_changed_and_their_sizes_did_not(tmp_path: Path) ->
         photos = Grays(grays)
         store = PixelStore(photos, photos.labelled(), tmp_path)
         assert [int(store[row][0, 0, 0]) for row in range(len(store))] == list(grays.values())
+
+
+def test_a_photo_of_another_size_than_its_label_is_told(tmp_path: Path) -> None:
+    photos = Grays({"a": 50, "b": 200})
+    first, second = photos.labelled()
+    wider = replace(second, width=9)
+    with pytest.raises(PhotosError, match=r"b: expected 9 x 4 pixels, .* found 6 x 4"):
+        PixelStore(photos, [first, wider], tmp_path)
+    store = PixelStore(photos, [first, second], tmp_path)
+    assert [int(store[row][0, 0, 0]) for row in range(2)] == [50, 200]
