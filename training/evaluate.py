@@ -19,6 +19,7 @@ from training.dataset import Dataset, Split
 from training.labels import EXPRESSIONS, FERPLUS_TO_EXPRESSION
 from training.metrics import (
     Floats,
+    balanced_accuracy,
     brier_score,
     confusion_matrix,
     fit_temperature,
@@ -59,7 +60,7 @@ def score(logits: Floats, labels: NDArray[np.uint8], temperature: float) -> dict
         "images": len(labels),
         "accuracy": right.sum() / len(labels),
         "accuracy_interval_95": wilson_interval(int(right.sum()), len(labels)),
-        "balanced_accuracy": recall.mean(),
+        "balanced_accuracy": balanced_accuracy(predicted, labels),
         "macro_f1": f1.mean(),
         "recall": dict(zip(EXPRESSIONS, recall, strict=True)),
         "confusion": matrix.tolist(),
@@ -122,7 +123,8 @@ def measure(path: Path, dataset: Dataset, temperature: float) -> dict[str, Any]:
         "PrivateTest, de-duplicated": private & fresh,
     }
     temperatures = {"logits": temperature}
-    if "ferplus" in outputs and public.any():
+    voted_on = "ferplus" in outputs and test.votes.any()
+    if voted_on and public.any():
         voted, shares = vote_shares(test.votes[public, :8])
         fitted = fit_temperature(outputs["ferplus"][public][voted], shares)
         temperatures["ferplus"] = round(fitted, 4)
@@ -134,7 +136,7 @@ def measure(path: Path, dataset: Dataset, temperature: float) -> dict[str, Any]:
         figures[name] = score(logits, labels, temperature)
         both = (softmax(logits) + softmax(flipped["logits"][subset])).argmax(axis=1)
         figures[name]["accuracy_with_flip"] = (both == labels).mean()
-        if "ferplus" in outputs:
+        if voted_on:
             counts, winner = majority_votes(test.votes[subset])
             said = outputs["ferplus"][subset].argmax(axis=1)
             figures[name]["ferplus_majority_images"] = int(counts.sum())
@@ -150,6 +152,14 @@ def measure(path: Path, dataset: Dataset, temperature: float) -> dict[str, Any]:
 
 def _rounded(text: str) -> float:
     return round(float(text), 5)
+
+
+def _measured(recorded: dict[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
+    """Of the recorded figures those that could be measured: without votes, none is about them."""
+    return {
+        name: {figure: recorded.get(name, {}).get(figure) for figure in found}
+        for name, found in splits.items()
+    }
 
 
 def print_figures(splits: dict[str, Any]) -> None:
@@ -186,7 +196,7 @@ def main() -> None:
         arguments.model / "model.onnx", Dataset.load(arguments.data), config["temperature"]
     )
     print_figures(splits)
-    agrees = "equal" if splits == recorded else "NOT equal"
+    agrees = "equal" if _measured(recorded, splits) == splits else "NOT equal"
     print(f"These figures are {agrees} to those of {arguments.model / 'metrics.json'}.")
 
 

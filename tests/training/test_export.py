@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,6 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from training import evaluate
 from training.config import TrainConfig
 from training.dataset import Dataset, Split
 from training.evaluate import measure, run_model
@@ -66,6 +69,29 @@ def test_golden_holds_what_the_graph_says(released: Path) -> None:
     found = run_model(released / "model.onnx", golden["image"])
     np.testing.assert_allclose(found["logits"], golden["logits"], atol=1e-5)
     assert len({image.tobytes() for image in golden_images()}) == 16
+
+
+def test_figures_are_compared_as_far_as_they_can_be_measured(
+    released: Path,
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def says(data: Dataset) -> str:
+        data.save(tmp_path / "data.npz")
+        arguments = ["evaluate", str(released), "--data", str(tmp_path / "data.npz")]
+        monkeypatch.setattr(sys, "argv", arguments)
+        evaluate.main()
+        return capsys.readouterr().out
+
+    without_votes = replace(dataset, votes=np.zeros_like(dataset.votes))
+    others = replace(dataset, labels=(dataset.labels + 1) % 7)
+    assert "FER+" in says(dataset)
+    assert "figures are equal" in says(dataset)
+    assert "figures are equal" in says(without_votes)
+    assert "FER+" not in says(without_votes)
+    assert "figures are NOT equal" in says(others)
 
 
 def test_metrics_name_their_split_and_say_what_evaluate_says(
