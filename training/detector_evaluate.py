@@ -14,6 +14,7 @@ from training import cells, centerface
 from training.cascade import FAINTEST, Cascade, propose
 from training.detection_metrics import (
     SIDE,
+    SMALLEST,
     figures,
     judge,
     threshold,
@@ -24,6 +25,7 @@ from training.detector_graph import write_graph, write_graphs
 from training.detector_train import RUN, load_detector
 from training.found import Find, strongest
 from training.photo_set import PhotoSet, open_photo_set
+from training.photos import PhotosError
 from training.quantize import FP32, INT8
 from training.refiner_train import FOLDER as REFINER
 from training.release import write_json
@@ -35,7 +37,7 @@ FALSE_PROPOSALS = 8.0  # a photo, of the first look: what the second look is ask
 
 
 def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
-    """Write RUN/model with its metrics.json."""
+    """Write RUN/model with its metrics.json; raises `PhotosError` if there is no face to find."""
     folder = run / "model"
     step = max(1, len(photos.training) // CALIBRATION_PHOTOS)
     calibration = [photos.store[row] for row in photos.training[::step]]
@@ -45,6 +47,8 @@ def evaluate(run: Path, photos: PhotoSet) -> dict[str, Any]:
     proposers = {"fp32": (folder / FP32).read_bytes(), "int8": (folder / INT8).read_bytes()}
     held = [(photos.store[row], photos.labelled[row]) for row in photos.held_back]
     alone = judge(partial(propose, proposers["fp32"], side=SIDE, threshold=FAINTEST), held)
+    if not len(alone[0].scores):
+        raise PhotosError(f"expected a face of {SMALLEST:g} px on a photo held back, found none")
     proposed_from = round(threshold(*alone, FALSE_PROPOSALS), 4)
     teacher = partial(centerface.find, GRAPH.read_bytes(), side=SIDE, threshold=FAINTEST)
     finders: dict[str, Find] = {

@@ -11,10 +11,8 @@ bytes, and 1.75 with ranges that leave the rarest values out and heads in float3
 """
 
 import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +26,12 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-from PIL import Image
 from tqdm import tqdm
 
 from training.canvas import show
 from training.centerface import MULTIPLE_OF, find
 from training.found import iou
-from training.photos import is_photo
+from training.photos import Pixels, open_photos
 
 INT8_NEEDS = "vnni"  # of a CPU
 CALIBRATION_PHOTOS, GATE_PHOTOS = 64, 150
@@ -68,24 +65,20 @@ class Int8(NamedTuple):
     figures: dict[str, Any]
 
 
-def make_int8(model: onnx.ModelProto, archive: Path, side: int, threshold: float) -> Int8:
-    """Quantise by some photos of the archive and judge by others; raises `AgreementError`."""
-    calibration, held_back = read_photos(archive)
+def make_int8(model: onnx.ModelProto, photos: Path, side: int, threshold: float) -> Int8:
+    """Quantise by some photos of a folder or .zip, judge by others; raises `AgreementError`."""
+    calibration, held_back = read_photos(photos)
     calibration = _of_one_size(calibration)
     graph = quantize(model, calibration, side, _heads(model), CALIBRATION_PERCENTILE)
     figures = compare(model.SerializeToString(), graph, held_back, side, threshold)
     return Int8(graph, {"calibration_photos": len(calibration), **figures})
 
 
-def read_photos(archive: Path) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """From a .zip of photos: some to calibrate with, and others to judge the result by."""
-    with zipfile.ZipFile(archive) as photos:
-        names = np.array(sorted(filter(is_photo, photos.namelist())))
-        chosen = np.random.default_rng(0).permutation(names)[: CALIBRATION_PHOTOS + GATE_PHOTOS]
-        images = [
-            np.asarray(Image.open(BytesIO(photos.read(str(name)))).convert("RGB"))
-            for name in chosen
-        ]
+def read_photos(path: Path) -> tuple[list[Pixels], list[Pixels]]:
+    """From a folder or .zip: some photos to calibrate with, and others to judge the result by."""
+    photos = open_photos(path)
+    chosen = np.random.default_rng(0).permutation(photos.names)[: CALIBRATION_PHOTOS + GATE_PHOTOS]
+    images = [photos.read(str(name)) for name in chosen]
     return images[:CALIBRATION_PHOTOS], images[CALIBRATION_PHOTOS:]
 
 
