@@ -11,6 +11,12 @@ from training.config import TrainConfig
 Targets = dict[str, NDArray[np.float32]]
 
 
+def class_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """[K]: what makes classes of so many images weigh alike, and 1 in the mean over the images."""
+    weights: NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    return weights
+
+
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no types
     """Shuffled uint8 batches with their targets, mixed up where the config says so.
 
@@ -24,7 +30,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         self.images, self.targets, self.config = images, targets, config
         self.epoch = 0  # a resumed run sets the one it goes on with
         counts = targets["logits"].sum(axis=0)
-        weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
+        weights = class_weights(counts)
         self.class_weights = weights.astype(np.float32) if config.class_weights else None
         # An epoch keeps its length, so that runs with and without oversampling cost the same.
         chances = targets["logits"] @ weights

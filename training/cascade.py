@@ -38,12 +38,6 @@ def propose(graph: bytes, photo: Pixels, side: int, threshold: float, foremost: 
     return found.scaled(*shown.factors)
 
 
-def refine(graph: bytes, photo: Pixels, boxes: Floats, threshold: float = FAINTEST) -> Found:
-    """The faces that are in those boxes, or nearly, at the threshold and above, best first."""
-    found = judge(graph, photo, boxes)
-    return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)
-
-
 def judge(graph: bytes, photo: Pixels, boxes: Floats) -> Found:
     """What the second look says of each box (K, 4), in their order."""
     if not len(boxes):
@@ -75,7 +69,7 @@ class Cascade(NamedTuple):
     refiner: bytes
     proposed_from: float
 
-    def find(self, photo: Pixels, *, threshold: float = FAINTEST) -> Found:
+    def find(self, photo: Pixels) -> Found:
         """The faces of an RGB photo, best first."""
         proposed = propose(self.proposer, photo, SIDE, self.proposed_from, FOREMOST)
         count = int((proposed.scores >= self.proposed_from).sum())
@@ -90,4 +84,4 @@ class Cascade(NamedTuple):
         settled = (judged.scores[best] >= SURE_FROM) & (overlaps[best] >= SETTLED)
         again = judge(self.refiner, photo, judged.boxes[best[~settled]])
         found = join(judged.take(best[settled]), again)
-        return strongest(found.take(found.scores >= threshold), cells.NMS_IOU)
+        return strongest(found.take(found.scores >= FAINTEST), cells.NMS_IOU)

@@ -33,7 +33,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run. `system` names a file of training/systems/, `width` and so on are its arguments."""
+    """One run. `system` names a file of training/systems/, `architecture` is its arguments."""
 
     system: str
     epochs: int

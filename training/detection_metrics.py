@@ -29,8 +29,9 @@ BINS = (16, 24, 32, 64, 320)
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
     """Of every face that had to be found the score of its finding, 0 if there is none, the mean
-    error of its landmarks in sides of the box, and the box's side; and all false findings' scores.
-    Of every photo the surest finding's score, 0 if there is none, and whether that is false.
+    error of its landmarks in sides of a square as large as its box, and the box's longer side in
+    pixels of a photo of `SIDE`; and all false findings' scores. Of every photo the surest finding's
+    score, 0 if there is none, and whether that is false.
     """
 
     scores: Floats

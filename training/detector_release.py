@@ -46,9 +46,9 @@ from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32, INT8
 from training.refiner_train import FOLDER as REFINER
 from training.release import perturbed, training_record, write_config, write_json
+from training.run import read_config
 from training.systems.face_detector import STRIDES
 from training.systems.face_refiner import SIDE as CUT_SIDE
-from training.train import read_config
 from training.verify import VerificationError
 
 CARD = Template((Path(__file__).parent / "cards" / "face-detector-own.md").read_text())
@@ -94,7 +94,7 @@ def _golden_images() -> NDArray[np.uint8]:
 
 
 def _golden_cuts() -> NDArray[np.uint8]:
-    """The same for the second look."""
+    """A photo and its mirror image, as the second look gets what it judges."""
     photo = load_photo(CUT_SIDE, CUT_SIDE)
     return np.stack([photo, photo[:, ::-1]])
 

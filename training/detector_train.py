@@ -9,7 +9,6 @@ computes: tensorflow, jax or torch.
 
 import argparse
 import importlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,8 @@ from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
 from training.detection_loss import DetectionLoss, Heat, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
-from training.train import (
-    Checkpoint,
-    build_optimizer,
-    load_weights,
-    read_config,
-    write_config,
-)
+from training.run import go_on, read_config
+from training.train import build_optimizer, load_weights
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
 RUN = Path("runs") / CONFIG.stem
@@ -79,23 +73,11 @@ def fit(
     network = build_network(config)
     compile_network(network, config, len(batches), heat)
 
-    write_config(config, folder)
-    checkpoint = Checkpoint(folder, config.seed, CURVES)
-    done = batches.epoch = checkpoint.restore(network)
-    print(
-        f"{config.system}: {network.count_params():,} parameters, "
-        f"{len(batches) * config.batch_size} pictures an epoch, "
-        f"{done} of {config.epochs} epochs done"
+    about = (
+        f"{network.count_params():,} parameters, "
+        f"{len(batches) * config.batch_size} pictures an epoch"
     )
-    network.fit(
-        batches,
-        validation_data=judged,
-        initial_epoch=done,
-        epochs=config.epochs,
-        callbacks=[checkpoint],
-        verbose=1 if sys.stdout.isatty() else 2,  # a progress bar for people, lines for logs
-        shuffle=False,  # the batches draw their own order, the same after a resume
-    )
+    go_on(network, config, batches, folder, about, curves=CURVES, validation_data=judged)
     return network
 
 

@@ -32,8 +32,9 @@ from training.prior import adjust, choose_strength, log_shares
 from training.quantize import INT8_NEEDS, quantize
 from training.release import training_record, write_config, write_json
 from training.robustness import measure_robustness
+from training.run import read_config
 from training.tencrop import ten_crop_logits
-from training.train import load_network, read_config
+from training.train import load_network
 from training.verify import verify
 
 OPSET = 17

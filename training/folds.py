@@ -32,15 +32,10 @@ def predict_out_of_fold(config: TrainConfig, dataset: Dataset, folds: int, folde
     probabilities = np.zeros((len(dataset), 7), np.float32)
     for fold in range(folds):
         held_out = in_training & (fold_of == fold)
-        done = folder / f"fold-{fold}-of-{folds}" / "held_out.npz"
-        if not done.exists():
-            network = train(config, dataset.take(~held_out), done.parent)
-            said = _predict(network, dataset.images[held_out | ~in_training])
-            np.savez_compressed(done, probabilities=said)
-        said = np.load(done)["probabilities"]
-        own = held_out[held_out | ~in_training]
-        probabilities[held_out] = said[own]
-        probabilities[~in_training] += said[~own] / folds
+        # A fold that is trained already is only loaded, if its recipe and images are these.
+        network = train(config, dataset.take(~held_out), folder / f"fold-{fold}-of-{folds}")
+        probabilities[held_out] = _predict(network, dataset.images[held_out])
+        probabilities[~in_training] += _predict(network, dataset.images[~in_training]) / folds
     return probabilities
 
 

@@ -62,16 +62,19 @@ class Plates:
 
 
 def cut_plates(
-    proposer: bytes, photos: PhotoSet, rows: list[int], faces: NDArray[np.uint8]
+    proposer: bytes, photos: PhotoSet, rows: list[int], faces: NDArray[np.uint8], seed: int = 0
 ) -> Plates:
-    """Of those photos, and of some of FER-2013's pictures (N, 48, 48)."""
+    """Of those photos, and of some of FER-2013's pictures (N, 48, 48).
+
+    Pictures of nothing, and of anything in a photo, are others with another `seed`.
+    """
     plates = Plates([], [], [], [], [], [])
     for scene, found in _scenes(faces):
         plates.scenes.append(_plate(scene, found, np.ones(1, np.bool_), found.boxes[0]))
         # Parts of large faces, too: in photos such are rare.
         for box in _proposed(proposer, scene, FOREMOST_OF_SCENE):
             plates.proposals.append(_plate(scene, found, np.ones(1, np.bool_), box))
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     for _ in range(0, len(rows), PHOTOS_A_TEXTURE):
         nothing = texture(TEXTURE_SIZE, random)
         for box in _proposed(proposer, nothing, FOREMOST_OF_SCENE):

@@ -42,7 +42,7 @@ def train(
     """
     proposer = convert(load_detector(run)).SerializeToString()
     learnt = cut_plates(proposer, photos, photos.training, faces)
-    held_back = cut_plates(proposer, photos, photos.held_back[::JUDGED], faces[:0])
+    held_back = cut_plates(proposer, photos, photos.held_back[::JUDGED], faces[:0], seed=1)
     return fit(
         config,
         RefinerBatches(learnt, config, crops=crops),

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from training import audit, charts, illustrations
+from training.batches import class_weights
 from training.comparison import compare_systems, compare_variants
 from training.config import load_config
 from training.dataset import Dataset, Split
@@ -53,7 +54,7 @@ def collect(
     labels = {split.usage: dataset.labels[dataset.splits == split] for split in splits}
     test = _by_class(np.bincount(labels_of_both, minlength=7))
     trained = dataset.split(Split.TRAINING).labels
-    weights = len(trained) / (7 * np.maximum(np.bincount(trained, minlength=7), 1))
+    weights = class_weights(np.bincount(trained, minlength=7))
     audited = runs / "audit" / "audit.json"
     return {
         "rehearsal": rehearsal,
@@ -178,7 +179,7 @@ def main() -> None:
             parser.error(f"{arguments.out} has a report, which a rehearsal would replace")
         from training.rehearsal import rehearse  # imports all that trains, which takes seconds
 
-        runs = arguments.out / "runs"
+        runs = arguments.out / "rehearsed"  # which is removed first, so never anybody's runs
         dataset = rehearse(dataset, runs)
     release = arguments.release or newest_release(Path("models"))
     report(dataset, runs, release, arguments.out, url=arguments.url, rehearsal=arguments.smoke)

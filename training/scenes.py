@@ -27,7 +27,6 @@ class Scene:
     """
 
     image: NDArray[np.uint8]
-    surroundings: Surroundings
     x: int
     y: int
     side: int
@@ -60,7 +59,7 @@ def place(
     )
     beyond = (picture.width - side) // 2  # what its corners reach out of the frame
     scene.paste(picture, (x - beyond, y - beyond), mask)
-    return Scene(np.asarray(scene.convert("RGB")), surroundings, x, y, side)
+    return Scene(np.asarray(scene.convert("RGB")), x, y, side)
 
 
 def _surroundings(

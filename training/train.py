@@ -9,11 +9,9 @@ trained before it. A config that cleans the data reads what `training.audit` fou
 
 import argparse
 import json
-import math
 import os
-import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,10 @@ from numpy.typing import NDArray
 from training.audit import clean, read_findings
 from training.augment import Augment
 from training.batches import Batches
-from training.config import Augmentation, TrainConfig, load_config
-from training.curves import CLASSIFICATION, Curves, plot_curves
+from training.config import TrainConfig, load_config
 from training.dataset import Dataset, DatasetError, Split
 from training.distill import distil
+from training.run import checksum, go_on, read_config, write_config
 from training.systems import build_system, count_macs
 
 
@@ -73,68 +71,6 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
     return optimizer
 
 
-class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
-    """Writes weights, optimiser and log: a kill loses one epoch, or the last half minute.
-
-    On a GPU an epoch takes a second or two, and writing after each would take as long again.
-    """
-
-    PERIOD = 30.0  # seconds from one writing to the next, where epochs are shorter
-
-    def __init__(self, folder: Path, seed: int, curves: Curves = CLASSIFICATION) -> None:
-        super().__init__()
-        self.seed, self.curves = seed, curves
-        self.weights, self.log = folder / "checkpoint.weights.h5", folder / "log.json"
-        self.history: list[dict[str, Any]] = []
-        self.written = -math.inf  # when; the first epoch is written whatever it took
-
-    def restore(self, model: keras.Model) -> int:
-        """Load the last checkpoint, if there is one; returns the number of epochs it has behind."""
-        if not self.log.exists():
-            return 0
-        self.history = json.loads(self.log.read_text())
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.weights)
-        return len(self.history)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.started = time.monotonic()
-        # Noise of each epoch depends on the seed and the epoch alone: a run that was stopped goes
-        # on with what it would have drawn.
-        for number, layer in enumerate(self.model._flatten_layers()):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                generator.state.assign(np.array([self.seed + number, epoch << 20], np.uint32))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
-        seconds = round(time.monotonic() - self.started, 1)
-        spent = {"learning_rate": rate, "seconds": seconds, "device": device()}
-        self.history.append({"epoch": epoch + 1, **spent, **figures})
-        last = epoch + 1 == self.params["epochs"]
-        if last or time.monotonic() - self.written >= self.PERIOD:
-            self._write()
-            self.written = time.monotonic()
-
-    def _write(self) -> None:
-        # The log is renamed last: it says which epoch the weights belong to.
-        new = self.weights.with_name("new.weights.h5")
-        self.model.save_weights(new)
-        new.replace(self.weights)
-        new_log = self.log.with_suffix(".new")
-        new_log.write_text(json.dumps(self.history, indent=1))
-        new_log.replace(self.log)
-        plot_curves(self.history, self.log.with_name("curves.png"), self.curves)
-
-
-def device() -> str:
-    """What computes, such as "jax, gpu" or "tensorflow, 2 cores": it goes with the seconds."""
-    place = str(ops.convert_to_tensor(0.0).device).lower()
-    gpu = "gpu" in place or "cuda" in place
-    return f"{keras.backend.backend()}, {'gpu' if gpu else f'{os.cpu_count()} cores'}"
-
-
 def targets(dataset: Dataset, config: TrainConfig) -> dict[str, NDArray[np.float32]]:
     """What each head should say: one-hot labels, and the raters' votes as probabilities."""
     wanted = {"logits": np.eye(7, dtype=np.float32)[dataset.labels]}
@@ -150,13 +86,22 @@ def targets(dataset: Dataset, config: TrainConfig) -> dict[str, NDArray[np.float
     return wanted
 
 
+def votes_loss(shares: Any, logits: Any) -> Any:
+    """Cross-entropy [N] of shares [N, K], which may be all zero: then there is nothing to learn.
+
+    Keras's own is TensorFlow's there, whose gradient takes for granted that they add up to 1.
+    """
+    return -ops.sum(shares * ops.log_softmax(logits), axis=-1)
+
+
 def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     """Train to the end, from the folder's checkpoint if it has one, and return the model."""
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
 
     training, validation = dataset.split(Split.TRAINING), dataset.split(Split.PUBLIC_TEST)
-    batches = Batches(training.images, targets(training, config), config)
+    wanted = targets(training, config)
+    batches = Batches(training.images, wanted, config)
     model = network = build_trainable(config)
     if config.teachers:
         teachers = load_teachers(config)
@@ -168,7 +113,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
     }
     weights = {"logits": 1 - config.teacher_weight}
     if config.ferplus_weight:
-        losses["ferplus"] = keras.losses.CategoricalCrossentropy(from_logits=True)
+        losses["ferplus"] = votes_loss
         weights["ferplus"] = config.ferplus_weight
     model.compile(
         build_optimizer(config, len(batches)),
@@ -179,23 +124,19 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         jit_compile="auto" if config.epochs > 1 else False,
     )
 
-    write_config(config, folder)
-    checkpoint = Checkpoint(folder, config.seed)
-    done = batches.epoch = checkpoint.restore(model)
-    print(
-        f"{config.system}: {count_macs(network) / 1e6:.1f} million MACs, "
-        f"{network.count_params() / 1e6:.2f} million parameters, "
-        f"{len(training.images)} images, {done} of {config.epochs} epochs done"
+    about = (
+        f"{count_macs(network) / 1e6:.1f} million MACs, "
+        f"{network.count_params() / 1e6:.2f} million parameters, {len(training)} images"
     )
-    model.fit(
+    go_on(
+        model,
+        config,
         batches,
+        folder,
+        about,
+        data=checksum([training.images, *wanted.values()]),
         validation_data=(validation.images, targets(validation, config)),
         validation_batch_size=256,
-        initial_epoch=done,
-        epochs=config.epochs,
-        callbacks=[checkpoint],
-        verbose=1 if sys.stdout.isatty() else 2,  # a progress bar for people, lines for logs
-        shuffle=False,  # Batches draws its own order, the same after a resume
     )
     return network
 
@@ -206,6 +147,8 @@ def solve(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
 
     training, validation = dataset.split(Split.TRAINING), dataset.split(Split.PUBLIC_TEST)
     model = build_trainable(config)
+    wanted = targets(training, config)
+    write_config(config, folder, checksum([training.images, *wanted.values()]))
     started = time.monotonic()
     steps = svm.fit(model, training.images, training.labels, config)
     entry: dict[str, Any] = {
@@ -218,41 +161,9 @@ def solve(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         said = model.predict(part.images, batch_size=256, verbose=0)["logits"].argmax(axis=1)
         entry[name] = round(float((said == part.labels).mean()), 5)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
     model.save_weights(folder / "checkpoint.weights.h5")
     (folder / "log.json").write_text(json.dumps([entry], indent=1))
     return model
-
-
-class OtherRunError(ValueError):
-    """The folder has the checkpoint of another recipe."""
-
-
-def write_config(config: TrainConfig, folder: Path) -> None:
-    """Note the recipe in a run's folder, which may have a checkpoint of the same recipe.
-
-    Only the number of epochs may be another: a run may go on for longer. Raises `OtherRunError`.
-    """
-    file, recipe = folder / "config.json", json.loads(json.dumps(asdict(config)))
-    if (folder / "log.json").exists():
-        written = json.loads(file.read_text())
-        common = (recipe.keys() & written.keys()) - {"epochs"}
-        if others := sorted(name for name in common if recipe[name] != written[name]):
-            raise OtherRunError(
-                f"{folder}: expected a checkpoint of the same recipe, found one with another "
-                f"{', '.join(others)}; train into another folder, or move this one away"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(recipe, indent=1))
-
-
-def read_config(folder: Path) -> TrainConfig:
-    """The config of the run that wrote this folder."""
-    written = json.loads((folder / "config.json").read_text())
-    augmentation = Augmentation(**written["augmentation"])
-    teachers = tuple(written.get("teachers", ()))
-    return TrainConfig(**{**written, "augmentation": augmentation, "teachers": teachers})
 
 
 def load_teachers(config: TrainConfig) -> list[keras.Model]:

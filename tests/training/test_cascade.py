@@ -9,8 +9,9 @@ from service.candidates import Candidates
 from service.refiner import FaceRefiner
 from tests.service.fakes import FakeSession
 from tests.service.test_refiner import config
+from tests.training.conftest import refine
 from training import cascade
-from training.cascade import LEAST, MOST, Cascade, judge, propose, refine
+from training.cascade import LEAST, MOST, Cascade, judge, propose
 from training.centerface import load_graph
 from training.detection_metrics import SIDE
 from training.detector_graph import convert

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.session import GRAPHS, Precision
 from service.settings import Settings
-from tests.training.conftest import make_dataset
+from tests.training.conftest import make_dataset, refine
 from training import detector_train as module
 from training import refiner_train
-from training.cascade import propose, refine
+from training.cascade import propose
 from training.config import TrainConfig, load_config
 from training.detection_metrics import SIDE
 from training.detector_release import gate, release
@@ -25,8 +25,8 @@ from training.detector_train import CONFIG, build_network, load_detector, train
 from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32
 from training.refiner_train import FOLDER as REFINER
+from training.run import Checkpoint
 from training.systems import count_macs
-from training.train import Checkpoint
 
 CONFIGS = sorted(CONFIG.parent.glob("[!_]*.py"))
 SMALL = TrainConfig(
@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "Checkpoint", KilledAfterOneEpoch)
+        patch.setattr("training.run.Checkpoint", KilledAfterOneEpoch)
         with pytest.raises(Killed):
             train(SMALL, photos, tmp_path / "run")
     train(SMALL, photos, tmp_path / "run")

@@ -14,11 +14,11 @@ from tests.training.conftest import SMALL
 from training.dataset import Dataset
 from training.distill import Distillation, distil
 from training.metrics import Floats, kl_divergence, softmax
+from training.run import read_config
 from training.train import (
     build_trainable,
     load_network,
     load_teachers,
-    read_config,
     restore_network,
     smoke,
     train,

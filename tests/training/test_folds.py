@@ -1,5 +1,6 @@
 """Out-of-fold predictions: nobody predicts what it has seen, and a stopped command goes on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from training import folds as module
 from training.config import TrainConfig
 from training.dataset import Dataset, Split
 from training.folds import assign, predict_out_of_fold
+from training.run import OtherRunError
 
 
 class Echo:
@@ -33,13 +35,10 @@ def test_each_image_is_predicted_by_the_network_that_missed_it(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fold_of, training = assign(dataset.images, 3), dataset.splits == Split.TRAINING
-    trained: list[int] = []
 
     def fake_train(config: TrainConfig, part: Dataset, folder: Path) -> Echo:
         fold = int(folder.name.split("-")[1])
         assert not np.isin(part.rows, dataset.rows[training & (fold_of == fold)]).any()
-        folder.mkdir(parents=True)
-        trained.append(fold)
         return Echo(fold)
 
     monkeypatch.setattr(module, "train", fake_train)
@@ -47,6 +46,13 @@ def test_each_image_is_predicted_by_the_network_that_missed_it(
     np.testing.assert_array_equal(said[training].argmax(axis=1), fold_of[training])
     np.testing.assert_allclose(said[~training][:, :3], 1 / 3, atol=1e-6)
 
-    assert trained == [0, 1, 2]
-    np.testing.assert_array_equal(predict_out_of_fold(SMALL, dataset, 3, tmp_path), said)
-    assert trained == [0, 1, 2]  # nothing is trained twice
+
+def test_folds_of_another_recipe_are_not_taken(dataset: Dataset, tmp_path: Path) -> None:
+    once = replace(SMALL, epochs=1)
+    said = predict_out_of_fold(once, dataset, 2, tmp_path)
+    logs = [path.read_bytes() for path in sorted(tmp_path.rglob("log.json"))]
+
+    np.testing.assert_array_equal(predict_out_of_fold(once, dataset, 2, tmp_path), said)
+    assert [path.read_bytes() for path in sorted(tmp_path.rglob("log.json"))] == logs
+    with pytest.raises(OtherRunError, match="another learning_rate"):
+        predict_out_of_fold(replace(once, learning_rate=0.01), dataset, 2, tmp_path)

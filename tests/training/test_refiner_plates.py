@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -49,9 +50,17 @@ def test_a_sure_face_lies_in_the_middle_at_one_size(photos: PhotoSet, plates: Pl
         assert (box[2:] - box[:2]).max() == pytest.approx(FACE, abs=0.3)
 
 
-def test_large_faces_are_told_from_small_ones(photos: PhotoSet, plates: Plates) -> None:
-    """Those of the photos are all half as high as the photo."""
-    assert (len(plates.small), len(plates.large)) == (0, len(plates.large))
+def test_large_faces_are_told_from_small_ones(photos: PhotoSet) -> None:
+    keras.utils.set_random_seed(0)
+    proposer = convert(face_detector.build(widths=(8, 8, 16))).SerializeToString()
+    photo = photos.labelled[0]
+    longest = max(photo.height, photo.width)
+    boxes = np.array([[0, 0, side, side] for side in (longest / 15, longest / 3)], np.float32)
+    found = Found(boxes, np.zeros((2, 5, 2), np.float32), np.ones(2, np.float32))
+    two_faces = replace(photo, faces=found, sure=np.ones(2, np.bool_))
+    changed = replace(photos, labelled=[two_faces, *photos.labelled[1:]])
+    plates = cut_plates(proposer, changed, [0], np.zeros((0, 48, 48), np.uint8))
+    assert (len(plates.small), len(plates.large)) == (1, 1)
 
 
 def test_what_is_proposed_or_anywhere_is_cut_out_too(photos: PhotoSet, plates: Plates) -> None:

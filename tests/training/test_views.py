@@ -79,22 +79,20 @@ def test_what_is_mostly_out_of_the_view_is_not_learnt() -> None:
 
 
 def test_a_photo_without_faces_gives_none() -> None:
-    pixels, labelled = photo((10, 10, 20, 20), 100, 100)
+    pixels, _ = photo((10, 10, 20, 20), 100, 100)
     nobody = LabelledPhoto("n.jpg", 100, 100, Found.none(), np.zeros(0, np.bool_))
     view = single(pixels, nobody, SIZE, np.random.default_rng(0))
     assert view.found.boxes.shape == (0, 4)
-    assert labelled.sure.all()
 
 
 def test_a_mosaic_puts_four_side_by_side() -> None:
-    pixels, labelled = photo((20, 20, 40, 40), 60, 60)
+    _, labelled = photo((20, 20, 40, 40), 60, 60)
     sizes = [(100, 140), (100, 180), (156, 140), (156, 180)]
     parts = []
     for seed, size in enumerate(sizes):
         view = View(np.full((*size, 3), 50 * seed, np.uint8), labelled.faces, labelled.sure)
         parts.append(view)
     whole = mosaic(parts, SIZE, (100, 140))
-    assert pixels.shape == (60, 60, 3)
     assert whole.pixels[[0, 0, 200, 200], [0, 300, 0, 300], 0].tolist() == [0, 50, 100, 150]
     corners = whole.found.boxes[:, :2].tolist()
     assert corners == [[20, 20], [160, 20], [20, 120], [160, 120]]

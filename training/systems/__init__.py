@@ -1,6 +1,7 @@
 """The networks, one a file. Each file's `build(**architecture)` returns a Keras model from float32
 [N, 48, 48, 1] in 0..1 to a dictionary of logits: "logits" [N, 7], and "ferplus" [N, 8] where the
-run has a second head. `face_detector` is of another kind, and tells of itself.
+run has a second head. `face_detector` and `face_refiner` are of another kind, and tell of
+themselves.
 """
 
 import importlib
