@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.process import running_service
+from benchmarks.process import ROOT, running_service
+from benchmarks.record import machine, record
 from training.dataset import Dataset, Split
 from training.labels import EXPRESSIONS
 
-ROOT = Path(__file__).parent.parent
 CLIENTS = 16
 TOLERANCE = 0.0005
 
@@ -44,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="what training.dataset wrote")
     private = Dataset.load(parser.parse_args().data).split(Split.PRIVATE_TEST)
+    begun_on = machine()
 
     with (
         running_service(max_concurrent_requests=CLIENTS) as address,
@@ -69,10 +70,7 @@ def main() -> None:
         "accuracy_over_http": round(found, 5),
         "accuracy_of_the_model": expected,
     }
-    print(json.dumps(result, indent=1))
-    (ROOT / "benchmarks" / "results").mkdir(exist_ok=True)
-    path = ROOT / "benchmarks" / "results" / "accuracy.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    record("accuracy", begun_on, result)
     if abs(found - expected) > TOLERANCE:
         sys.exit(f"expected {expected:.4f} +- {TOLERANCE}, found {found:.4f}")
 

@@ -87,12 +87,8 @@ def writing(png: bytes) -> dict[str, Any]:
 def main() -> None:
     begun_on = machine()
     with service(threads=1) as server, httpx2.Client(base_url=server.address, timeout=60) as client:
-        models = client.get("/model").raise_for_status().json()
         result = {
-            "models": {
-                name: f"{model['name']}-{model['version']} {model['precision']}"
-                for name, model in models.items()
-            },
+            "models": server.models(),
             **{name: measure(server, client, photo(*SIZES[name])) for name in PHOTOS},
             "writing the picture of 12 megapixels": writing(
                 ask(client, *ASKED["explain as PNG"], photo(*SIZES["12 megapixels"]))

@@ -51,10 +51,10 @@ def main() -> None:
     begun_on = machine()
     with service({"MALLOC_MMAP_THRESHOLD_": str(_LARGEST_KEPT)}, drain_delay_s=0) as server:
         before = server.resident_mb()
-        found = soak(server, lambda number: request(arguments.first + number), arguments.inputs)
+        found = soak(server, request, arguments.inputs, arguments.first)
         after = server.resident_mb()
         longest = {
-            number: alone_s(server, arguments.first + number)
+            number: alone_s(server, number)
             for number, seconds in found.seconds.items()
             if seconds > LONGEST_S
         }

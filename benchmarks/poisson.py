@@ -6,17 +6,16 @@ a late client can hide waiting ("coordinated omission").
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlsplit
 
-import httptools
 import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
+from benchmarks.connections import Connections
 from benchmarks.payloads import Payload
 
 _PATIENCE_S = 30.0
@@ -64,13 +63,12 @@ class _Generator:
 
     def __init__(self, address: str, payload: Payload) -> None:
         parts = urlsplit(address)
-        self._host, self._port = str(parts.hostname), parts.port or 80
+        self._connections = Connections(address)
         head = (
             f"POST {payload.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
             f"Content-Type: {payload.content_type}\r\nContent-Length: {len(payload.body)}\r\n\r\n"
         )
         self._request = head.encode() + payload.body
-        self._free: deque[Connection] = deque()
         self._seconds: list[float] = []
         self._lags: list[float] = []
         self._others: Counter[int] = Counter()
@@ -82,8 +80,7 @@ class _Generator:
             for moment in due:
                 await asyncio.sleep(max(0.0, begin + moment - loop.time()))
                 requests.create_task(self._ask(begin + moment))
-        for connection in self._free:
-            connection.close()
+        self._connections.close()
         lag = float(np.percentile(self._lags, 99))
         return Latencies(np.array(self._seconds), self._others, lag)
 
@@ -91,57 +88,14 @@ class _Generator:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                connection = await self._connection(loop)
+                connection = await self._connections.take()
                 self._lags.append(loop.time() - due)
                 status = await connection.exchange(self._request)
         except (OSError, TimeoutError):
             status = 0
         else:
-            self._free.append(connection)
+            self._connections.give(connection)
         if status == 200:
             self._seconds.append(loop.time() - due)
         else:
             self._others[status] += 1
-
-    async def _connection(self, loop: asyncio.AbstractEventLoop) -> "Connection":
-        while self._free:
-            connection = self._free.pop()
-            if connection.open:
-                return connection
-        _, connection = await loop.create_connection(Connection, self._host, self._port)
-        return connection
-
-
-class Connection(asyncio.Protocol):
-    """One request at a time; answers its status."""
-
-    def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._answer: asyncio.Future[int] | None = None
-        self.open = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def exchange(self, request: bytes) -> asyncio.Future[int]:
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return self._answer
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_message_complete(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(self._parser.get_status_code())
-        if not self._parser.should_keep_alive():
-            self.close()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.open = False
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionResetError())
-
-    def close(self) -> None:
-        self.open = False
-        self._transport.close()

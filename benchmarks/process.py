@@ -39,6 +39,14 @@ class Server:
                     continue
         return found
 
+    def models(self) -> dict[str, str]:
+        """What it answers with: the name, version and precision of each model."""
+        models = httpx2.get(f"{self.address}/model").raise_for_status().json()
+        return {
+            name: f"{model['name']}-{model['version']} {model['precision']}"
+            for name, model in models.items()
+        }
+
     def cpu_s(self) -> float:
         """CPU time that all of them have used, in seconds."""
         ticks = 0

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 
-from benchmarks.poisson import Connection
+from benchmarks.connections import Connections
 from benchmarks.process import Server, service
 from benchmarks.queueing import Seconds
 
@@ -91,36 +91,25 @@ async def time_open_loop(
 
 
 class _Client:
-    """Connections to one server that stay open."""
+    """Posts images to one server."""
 
     def __init__(self, server: Server) -> None:
         authority = server.address.removeprefix("http://")
-        self._host, _, self._port = authority.partition(":")
         self._head = f"POST /predict HTTP/1.1\r\nHost: {authority}\r\nContent-Type: image/jpeg"
-        self._free: list[Connection] = []
+        self._connections = Connections(server.address)
 
     async def post(self, image: bytes) -> bool:
         """Whether the image was answered; false, that all places were taken.
 
         Raises `RuntimeError` when the answer is anything else.
         """
-        connection = await self._connection()
+        connection = await self._connections.take()
         head = f"{self._head}\r\nContent-Length: {len(image)}\r\n\r\n"
         status = await connection.exchange(head.encode() + image)
-        self._free.append(connection)
+        self._connections.give(connection)
         if status not in (200, 503):
             raise RuntimeError(f"expected 200 or 503, found {status}")
         return status == 200
 
-    async def _connection(self) -> Connection:
-        while self._free:
-            connection = self._free.pop()
-            if connection.open:
-                return connection
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self._host, int(self._port))
-        return connection
-
     def close(self) -> None:
-        for connection in self._free:
-            connection.close()
+        self._connections.close()

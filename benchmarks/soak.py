@@ -59,8 +59,10 @@ def mixture() -> list[Payload]:
     ]
 
 
-def soak(server: Server, request: Callable[[int], Payload], requests: int) -> Soaked:
-    """Send the requests of so many numbers from 0 on, several at a time.
+def soak(
+    server: Server, request: Callable[[int], Payload], requests: int, first: int = 0
+) -> Soaked:
+    """Send the requests of so many numbers from `first` on, several at a time.
 
     Raises `RuntimeError` for the first one that is answered 5xx, and where the system does not tell
     the server's memory.
@@ -83,8 +85,9 @@ def soak(server: Server, request: Callable[[int], Payload], requests: int) -> So
         ThreadPoolExecutor(CLIENTS) as clients,
     ):
         step = max(1, requests // _SAMPLES)
-        for start in range(0, requests, step):
-            found.statuses.update(clients.map(send, range(start, min(start + step, requests))))
+        for start in range(first, first + requests, step):
+            end = min(start + step, first + requests)
+            found.statuses.update(clients.map(send, range(start, end)))
             own_mb = server.own_mb()
             if not own_mb:
                 raise RuntimeError(

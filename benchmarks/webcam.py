@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, Playwright, sync_playwright
 
 from benchmarks.browser import FRAME, FRAMES_A_SECOND, launch, playing, write_film
 from benchmarks.detect import PORTRAIT
-from benchmarks.process import running_service
+from benchmarks.process import service
 from benchmarks.record import machine, record
 
 SECONDS = 20
@@ -96,17 +95,13 @@ def main() -> None:
     }
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_service() as address,
+        service() as server,
         sync_playwright() as playwright,
     ):
-        models = httpx2.get(f"{address}/model").raise_for_status().json()
-        result["models"] = {
-            name: f"{model['name']}-{model['version']} {model['precision']}"
-            for name, model in models.items()
-        }
+        result["models"] = server.models()
         for name, frames in (("a face", somebody()), ("nobody", nobody())):
             film = write_film(Path(folder) / f"{name}.mjpeg", frames)
-            result[name] = summarise(watch(playwright, address, film))
+            result[name] = summarise(watch(playwright, server.address, film))
     record("webcam", begun_on, result)
     if max(result[name]["most_in_flight"] for name in ("a face", "nobody")) > 1:
         sys.exit("expected one frame in flight at a time")
