@@ -92,7 +92,7 @@ async def predict_batch(request: Request) -> Response:
         exchange.images_came(sum(len(image) for image in images if isinstance(image, bytes)))
         async with while_connected(request):
             outcomes = await asyncio.gather(
-                *(_analyze(service, image, options) for image in images), return_exceptions=True
+                *(_outcome(service, image, options) for image in images), return_exceptions=True
             )
     for code in {outcome.code for outcome in outcomes if isinstance(outcome, Unavailable)}:
         service.metrics.request_shed(code)  # once, however many of its images it was
@@ -160,10 +160,14 @@ async def model(request: Request) -> Response:
     return _answer(service_of(request).models)
 
 
-async def _analyze(service: Service, image: bytes | ServiceError, options: Options) -> Analysis:
-    """What is found in an image; raises the error that stands in the place of one."""
-    if isinstance(image, ServiceError):
-        raise image
+async def _outcome(
+    service: Service, image: bytes | ServiceError, options: Options
+) -> Analysis | ServiceError:
+    """What is found in an image of a batch, or the error that stands in its place."""
+    return image if isinstance(image, ServiceError) else await _analyze(service, image, options)
+
+
+async def _analyze(service: Service, image: bytes, options: Options) -> Analysis:
     return await service.pipeline.analyze(
         image,
         detect=options.detect,

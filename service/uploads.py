@@ -163,7 +163,8 @@ def _image_or_error(part: Part) -> bytes | ServiceError:
     try:
         return _image(part)
     except ServiceError as error:
-        return error
+        # Its frames hold the body, and it is held by theirs: only the collector would part them.
+        return error.with_traceback(None)
 
 
 def _parts(
