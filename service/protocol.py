@@ -60,6 +60,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head = self._pending = 0
+        if self.transport.get_write_buffer_size() < self._untaken:
+            self._untaken = math.inf
         self._unset_keepalive_if_required()
         super().on_message_begin()
 
@@ -129,11 +131,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Looks after a while whether something was taken of what is written by now."""
+        size = self.transport.get_write_buffer_size()
         if self._next_look is not None:
-            self._next_look.cancel()  # it was about what was written before
+            if 0 < self._untaken <= size:
+                return  # who takes nothing gains no time by asking more
+            self._next_look.cancel()
             self._next_look = None
-        self._untaken = self.transport.get_write_buffer_size()
-        if self._untaken:
+        self._untaken = size
+        if size:
             self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def _look(self) -> None:

@@ -272,6 +272,33 @@ async def test_each_answer_has_as_long_to_be_taken() -> None:
     assert not transport.aborted
 
 
+async def test_who_takes_nothing_gains_no_time_by_asking_more() -> None:
+    connection, timers, transport = watched()
+    transport.left = 400
+    connection.pause_writing()
+    connection.on_message_begin()
+    transport.left = 800
+    connection.pause_writing()
+
+    assert len(timers.all) == 1
+    timers.last.callback()
+    assert transport.aborted
+
+
+async def test_who_asks_again_has_taken_the_answer_before() -> None:
+    connection, timers, transport = watched()
+    transport.left = 400
+    connection.pause_writing()
+    transport.left = 0
+    connection.on_message_begin()
+    transport.left = 100_000
+    connection.pause_writing()
+
+    first, second = timers.all
+    assert first.handle.cancelled()
+    assert not second.handle.cancelled()
+
+
 async def test_the_server_goes_on() -> None:
     async with connected() as streams:
         await told(streams, [POST, *endless(b"X-Many: x\r\n")])
