@@ -20,7 +20,8 @@ from service.settings import Settings, misspelt
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
-    2 is a wrong setting, 1 what could not go on; `predict` has 65 for files that are no photos.
+    2 is a wrong setting, 1 what could not go on; `predict` has 65 for files that are no photos, and
+    70 for those on which a model failed.
     """
     options = _parser().parse_args(arguments)
     if options.command == "key":

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import errno
 import json
 import os
 import sys
@@ -51,14 +52,16 @@ class Job:
 class _Outcome:
     file: Path
     found: Analysis | str  # or why nothing is known
+    status: int = os.EX_OK
 
 
 async def predict(settings: Settings, job: Job) -> int:
     """Write what is found to stdout, in the order of the files, and return the exit status.
 
-    A bad file is told on stderr, costs the status 65 (sysexits.h: the input was wrong), and stops
-    nothing. Whatever does stop it has another status. Raises `ServiceError` where the fault is the
-    service's, and `OSError` when nothing more can be written.
+    A file of which nothing can be said is told on stderr, and stops nothing. It costs the status 65
+    (sysexits.h: the input was wrong), or 70 (an error of our own) where it is not to blame.
+    Whatever does stop it has another status. Raises `ModelError`, and `OSError` when nothing more
+    can be written.
     """
     keep_memory()
     index, shards = job.shard
@@ -67,7 +70,7 @@ async def predict(settings: Settings, job: Job) -> int:
     # Every file has its place already: refusing faces at the door would serve nobody.
     queue = max(settings.max_queue_size, (ahead + 1) * MAX_FACES)
     settings = settings.model_copy(update={"max_queue_size": queue, "workers": 1})
-    failed = False
+    status = os.EX_OK
     admission = Admission(ahead + 1)
     loading = load_pipeline(settings, Metrics(version=__version__), admission)
     async with loading as (pipeline, models):
@@ -77,12 +80,12 @@ async def predict(settings: Settings, job: Job) -> int:
             async for outcome in _in_order(files, pipeline, job, limits, ahead):
                 progress.update()
                 if isinstance(outcome.found, str):
-                    failed = True
+                    status = max(status, outcome.status)
                     tqdm.write(f"mien: {outcome.file}: {outcome.found}", file=sys.stderr)
                 else:
                     found = Prediction.of(outcome.found, pipeline.labels, models.expression, "")
                     write(outcome.file, found)
-    return os.EX_DATAERR if failed else 0
+    return status
 
 
 def expand(paths: Iterable[str]) -> Iterator[Path]:
@@ -120,18 +123,22 @@ async def _analyze(file: Path, pipeline: Pipeline, job: Job, limits: ImageLimits
     try:
         data = await asyncio.to_thread(file.read_bytes)
     except OSError as error:
-        return _Outcome(file, error.strerror or str(error))
+        return _Outcome(file, error.strerror or str(error), os.EX_DATAERR)
     try:
         analysis = await pipeline.analyze(data, max_faces=MAX_FACES, rotate=job.rotate)
     except ServiceError as error:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise  # the fault is ours, not the file's
-        return _Outcome(file, error.detail)
+        ours = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return _Outcome(file, error.detail, os.EX_SOFTWARE if ours else os.EX_DATAERR)
     if job.overlay is not None:
         # What leads out of the folder is left out of the name.
         parts = [part for part in file.parts if part not in ("..", file.anchor)]
         path = job.overlay.joinpath(*parts).with_name(f"{file.name}.png")
-        await asyncio.to_thread(_draw, data, analysis, pipeline.labels, limits, path)
+        try:
+            await asyncio.to_thread(_draw, data, analysis, pipeline.labels, limits, path)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise  # whatever it is, it is there for all overlays
+            return _Outcome(file, f"{path.name}: {error.strerror}", os.EX_DATAERR)
     return _Outcome(file, analysis)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,20 +76,32 @@ def test_an_overlay_that_cannot_be_written_is_no_fault_of_the_photo(
 
 
 def test_a_model_that_fails_is_no_fault_of_the_photo(
-    photo: bytes,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = tmp_path / "good.jpg"
-    good.write_bytes(photo)
+    detect = FaceDetector.detect
 
-    def fail(*_: object, **__: object) -> None:
-        raise InferenceFailed("The face detector failed.")
+    def fail(self: FaceDetector, image: Any, **options: Any) -> Any:
+        if image.shape[:2] == (48, 64):
+            raise InferenceFailed("The face detector failed.")
+        return detect(self, image, **options)
 
     monkeypatch.setattr(FaceDetector, "detect", fail)
-    assert main(["predict", str(good)]) == 1
-    assert capsys.readouterr().err == "mien: The face detector failed.\n"
+    assert main(["predict", str(album / "notes.txt"), str(album)]) == os.EX_SOFTWARE
+    output = capsys.readouterr()
+    assert files_of(output.out) == [str(album / "a.jpg"), str(album / "below/a.JPG")]
+    told = output.err.splitlines()
+    assert told[1:] == [f"mien: {album / 'plain.png'}: The face detector failed."]
+
+
+def test_a_name_that_is_too_long_for_its_overlay_stops_nothing(
+    album: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "a.jpg").rename(album / f"{'a' * 248}.jpg")
+    out = str(tmp_path_factory.mktemp("overlays"))
+    assert main(["predict", "--overlay", out, str(album)]) == os.EX_DATAERR
+    output = capsys.readouterr()
+    assert files_of(output.out) == [str(album / "below/a.JPG"), str(album / "plain.png")]
+    assert output.err.endswith(".jpg.png: File name too long\n")
 
 
 @pytest.fixture
