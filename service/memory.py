@@ -12,7 +12,9 @@ import os
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 32 * 2**20  # bytes; the most that glibc takes
 _KEPT_AT_THE_END = 64 * 2**20
-_WISHES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")  # glibc has read them by now
+# What glibc has read by now, as variables of their own and as parts of GLIBC_TUNABLES.
+_WISHES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+_TUNABLES = ("glibc.malloc.mmap_threshold", "glibc.malloc.trim_threshold")
 
 
 def keep_memory() -> None:
@@ -21,8 +23,8 @@ def keep_memory() -> None:
     Does nothing where the C library is not glibc, or the environment has a wish of its own.
     """
     libc = ctypes.CDLL(None)
-    wishes = any(wish in os.environ for wish in _WISHES)
-    wishes = wishes or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
-    if hasattr(libc, "mallopt") and not wishes:
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    wishes = [wish in os.environ for wish in _WISHES] + [each in tunables for each in _TUNABLES]
+    if hasattr(libc, "mallopt") and not any(wishes):
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_AT_THE_END)

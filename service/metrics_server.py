@@ -61,7 +61,6 @@ class _Scrape(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Unlike the library's, no page that tells what was asked."""
         self._answer(code, HTTPStatus(code).phrase.encode(), "text/plain")
-        self.close_connection = True
 
     def _answer(self, status: int, text: bytes, content_type: str) -> None:
         self.send_response(status)
@@ -69,7 +68,8 @@ class _Scrape(BaseHTTPRequestHandler):
         for name, value in secured(headers):
             self.send_header(name.decode(), value.decode())
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":  # RFC 9110, section 9.3.2
+            self.wfile.write(text)
 
     def version_string(self) -> str:
         """The header Server; the usual one tells the version of Python."""

@@ -174,8 +174,8 @@ class Settings(BaseSettings):
 def misspelt(variables: Iterable[str]) -> dict[str, str]:
     """Each of the variables that sets nothing, but nearly has a setting's name, with that name.
 
-    Without its last letter, MIEN_API_KEYS would leave the service open to everybody. What others
-    derive from our name, as Kubernetes does (MIEN_SERVICE_HOST), resembles none.
+    Without its last letter, MIEN_API_KEYS would leave the service open to everybody. What
+    Kubernetes derives from a Service's name, such as MIEN_SERVICE_HOST, resembles none.
     """
     names = [name.upper() for name in Settings.model_fields]
     meant = {}
@@ -183,7 +183,7 @@ def misspelt(variables: Iterable[str]) -> dict[str, str]:
         prefix, found = variable[:5].upper(), variable[5:].upper()
         if prefix != "MIEN_" or found in names:
             continue
-        near = get_close_matches(found, names, n=1, cutoff=0.8)
+        near = get_close_matches(found, names, n=1, cutoff=0.85)
         near = near or [name for name in names if name.startswith(f"{found}_")]
         if near:
             meant[variable] = f"MIEN_{near[0]}"

@@ -53,3 +53,8 @@ def test_memory_that_was_freed_is_not_asked_for_again() -> None:
 )
 def test_who_wants_it_back_says_so_in_the_environment(name: str, value: str) -> None:
     assert faults("kept", **{name: value}) > 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is the C library of Linux")
+def test_other_wishes_are_none() -> None:
+    assert faults("kept", GLIBC_TUNABLES="glibc.malloc.arena_max=2") < 100

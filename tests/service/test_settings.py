@@ -164,6 +164,7 @@ def test_neither_a_setting_nor_what_others_name_after_us_is_misspelt() -> None:
     assert misspelt(settings) == {}
     assert misspelt([f"MIEN_{name}" for name in kubernetes]) == {}
     assert misspelt(["mien_threads", "PORT", "API_KEY", "MIEN_FER2013"]) == {}
+    assert misspelt(["MIEN_METRICS_HOST", "MIEN_MODELS_URL", "MIEN_DETECTOR_NAME"]) == {}
 
 
 def test_settings_do_not_change() -> None:
