@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from training.config import TrainConfig, load_config
 from training.curves import Curves
 from training.detection_batches import DetectionBatches, Views
 from training.detection_loss import DetectionLoss, Heat, box_loss, heat_loss, landmark_loss
 from training.photo_set import PhotoSet, open_photo_set
-from training.run import go_on, read_config
+from training.run import checksum, go_on, read_config
 from training.train import build_optimizer, load_weights
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_detector_2_0.py"
@@ -55,19 +57,36 @@ def compile_network(
     )
 
 
+def learnt(photos: PhotoSet) -> int:
+    """The checksum of what is learnt: which photos, and what is known of their faces."""
+    parts: list[NDArray[Any]] = []
+    for photo in (photos.labelled[row] for row in photos.training):
+        name = np.frombuffer(photo.name.encode(), np.uint8)
+        parts += [name, photo.faces.boxes, photo.faces.landmarks, photo.sure]
+    return checksum(parts)
+
+
 def train(config: TrainConfig, photos: PhotoSet, folder: Path) -> keras.Model:
     """Train to the end, from the folder's checkpoint if it has one, and return the network."""
     batches, judged = (
         DetectionBatches(Views(photos.store, photos.labelled, rows), config, frozen=frozen)
         for rows, frozen in ((photos.training, False), (photos.held_back[::JUDGED], True))
     )
-    return fit(config, batches, judged, folder)
+    return fit(config, batches, judged, folder, learnt(photos))
 
 
 def fit(
-    config: TrainConfig, batches: Any, judged: Any, folder: Path, heat: Heat = heat_loss
+    config: TrainConfig,
+    batches: Any,
+    judged: Any,
+    folder: Path,
+    data: int,
+    heat: Heat = heat_loss,
 ) -> keras.Model:
-    """The same with any batches, others to judge by after each epoch, and a loss of the heat."""
+    """The same with any batches, others to judge by after each epoch, and a loss of the heat.
+
+    `data` is the checksum of what is learnt.
+    """
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     network = build_network(config)
@@ -77,7 +96,7 @@ def fit(
         f"{network.count_params():,} parameters, "
         f"{len(batches) * config.batch_size} pictures an epoch"
     )
-    go_on(network, config, batches, folder, about, curves=CURVES, validation_data=judged)
+    go_on(network, config, batches, folder, about, data, curves=CURVES, validation_data=judged)
     return network
 
 

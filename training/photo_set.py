@@ -7,7 +7,9 @@ it was stopped. Neither labels nor sheet are to be published: photos belong to t
 """
 
 import argparse
+import os
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +53,15 @@ class _Some:
         return self.photos.read(name)
 
 
+def own_folder(path: Path) -> Path:
+    """Where the labels of these photos are by default: no other photos' are."""
+    place = path.resolve()
+    return FOLDER / f"{place.name}-{zlib.crc32(os.fsencode(place)):08x}"
+
+
 def choose(path: Path, labels: Path | None, smoke: bool) -> tuple[Photos, Path]:
     """The photos of a folder or .zip and the folder of their labels; a rehearsal has its own."""
-    folder, photos = labels or FOLDER / path.resolve().stem, open_photos(path)
+    folder, photos = labels or own_folder(path), open_photos(path)
     if not smoke:
         return photos, folder
     spread = np.linspace(0, len(photos.names) - 1, min(SMOKE, len(photos.names)), dtype=int)
@@ -94,7 +102,7 @@ def main(arguments: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--photos", type=Path, required=True, help="a folder or a .zip of photos")
-    parser.add_argument("--labels", type=Path, help=f"where to write (default: {FOLDER}/<PHOTOS>)")
+    parser.add_argument("--labels", type=Path, help=f"where to write (default: in {FOLDER})")
     parser.add_argument("--smoke", action="store_true", help=f"only {SMOKE} of the photos")
     chosen = parser.parse_args(arguments)
     photos, folder = choose(chosen.photos, chosen.labels, chosen.smoke)

@@ -1,7 +1,7 @@
 """The decoded photos of a training set, one after the other in one file that is mapped into memory.
 
 Decoding a JPEG costs as much as training on it, and an epoch comes back to every photo. The file
-lies beside the labels, and is written again when they are of other photos, or in another order.
+lies beside the labels, and is written again when they have other names or sizes, or another order.
 """
 
 import json

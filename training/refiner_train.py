@@ -17,10 +17,11 @@ from training.config import TrainConfig, load_config
 from training.dataset import Dataset, Split
 from training.detection_loss import soft_heat_loss
 from training.detector_graph import convert
-from training.detector_train import JUDGED, RUN, fit, load_detector, smoke
+from training.detector_train import JUDGED, RUN, fit, learnt, load_detector, smoke
 from training.photo_set import PhotoSet, open_photo_set
 from training.refiner_batches import CROPS, RefinerBatches
 from training.refiner_plates import cut_plates
+from training.run import checksum
 
 CONFIG = Path(__file__).parent / "configs" / "detectors" / "face_refiner_2_0.py"
 FOLDER = "refiner"  # of the first look's run
@@ -40,14 +41,16 @@ def train(
 
     `faces` (N, 48, 48) are FER-2013's Training images; an epoch has as many `crops`.
     """
-    proposer = convert(load_detector(run)).SerializeToString()
-    learnt = cut_plates(proposer, photos, photos.training, faces)
+    first_look = load_detector(run)
+    proposer = convert(first_look).SerializeToString()
+    plates = cut_plates(proposer, photos, photos.training, faces)
     held_back = cut_plates(proposer, photos, photos.held_back[::JUDGED], faces[:0], seed=1)
     return fit(
         config,
-        RefinerBatches(learnt, config, crops=crops),
+        RefinerBatches(plates, config, crops=crops),
         RefinerBatches(held_back, config, crops=min(crops, JUDGED_CROPS), frozen=True),
         run / FOLDER,
+        checksum([*first_look.get_weights(), np.array(learnt(photos)), faces]),
         heat=soft_heat_loss,
     )
 

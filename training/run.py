@@ -35,16 +35,17 @@ def checksum(arrays: Iterable[NDArray[Any]]) -> int:
     return total
 
 
-def write_config(config: TrainConfig, folder: Path, data: int | None = None) -> None:
+def write_config(config: TrainConfig, folder: Path, data: int) -> None:
     """Note recipe and `checksum` in a run's folder, which may have a checkpoint of both.
 
     Only the number of epochs may be another: a run may go on for longer. Raises `OtherRunError`.
     """
-    file, recipe = folder / "config.json", json.loads(json.dumps(asdict(config)))
-    if data is not None:
-        recipe["data"] = data
+    file = folder / "config.json"
+    recipe = {**json.loads(json.dumps(asdict(config))), "data": data}
     if (folder / "log.json").exists():
         written = json.loads(file.read_text())
+        if "data" not in written:
+            recipe.pop("data")  # of an older run nobody knows what it learnt from
         common = (recipe.keys() & written.keys()) - {"epochs"}
         if others := sorted(name for name in common if recipe[name] != written[name]):
             raise OtherRunError(
@@ -132,8 +133,8 @@ def go_on(
     batches: Any,
     folder: Path,
     about: str,
+    data: int,
     *,
-    data: int | None = None,
     curves: Curves = CLASSIFICATION,
     **judged: Any,
 ) -> None:

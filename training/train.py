@@ -134,7 +134,7 @@ def train(config: TrainConfig, dataset: Dataset, folder: Path) -> keras.Model:
         batches,
         folder,
         about,
-        data=checksum([training.images, *wanted.values()]),
+        checksum([training.images, *wanted.values()]),
         validation_data=(validation.images, targets(validation, config)),
         validation_batch_size=256,
     )

@@ -25,7 +25,7 @@ from training.detector_train import CONFIG, build_network, load_detector, train
 from training.photo_set import PhotoSet, open_photo_set
 from training.quantize import FP32
 from training.refiner_train import FOLDER as REFINER
-from training.run import Checkpoint
+from training.run import Checkpoint, OtherRunError
 from training.systems import count_macs
 
 CONFIGS = sorted(CONFIG.parent.glob("[!_]*.py"))
@@ -117,6 +117,12 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     )
     assert [epoch["epoch"] for epoch in resumed] == [1, 2]
     assert resumed[1]["loss"] == pytest.approx(straight[1]["loss"], rel=1e-3)
+
+
+def test_a_run_on_other_photos_is_left_alone(run: Path, photos: PhotoSet) -> None:
+    fewer = replace(photos, training=photos.training[1:])
+    with pytest.raises(OtherRunError, match="another data"):
+        train(SMALL, fewer, run)
 
 
 def test_what_is_loaded_has_the_averaged_weights(run: Path) -> None:

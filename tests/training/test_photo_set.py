@@ -5,7 +5,7 @@ import pytest
 
 from training import photo_set
 from training.found import Found
-from training.photo_set import choose, main, open_photo_set
+from training.photo_set import choose, main, open_photo_set, own_folder
 from training.pixel_store import FILE
 from training.teacher import Look
 
@@ -54,7 +54,10 @@ def test_a_rehearsal_takes_a_few_from_all_of_the_set(photos_dir: Path, tmp_path:
 
 
 def test_each_set_has_a_folder_of_its_own_for_its_labels(photos_dir: Path) -> None:
-    assert choose(photos_dir, None, smoke=False)[1] == photo_set.FOLDER / photos_dir.name
+    _, folder = choose(photos_dir, None, smoke=False)
+    assert folder.is_relative_to(photo_set.FOLDER)
+    beside = [photos_dir.with_name(f"2025.{number}") for number in (1, 2)]
+    assert len({folder, *map(own_folder, [*beside, Path("/other") / photos_dir.name])}) == 4
 
 
 def test_labelling_draws_a_sheet(

@@ -21,13 +21,18 @@ def photos(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> PhotoS
 
 
 @pytest.fixture(scope="module")
-def plates(photos: PhotoSet) -> Plates:
+def proposer() -> bytes:
+    """One that proposes something everywhere."""
     keras.utils.set_random_seed(0)
     network = face_detector.build(widths=(8, 8, 16))
-    # One that proposes something everywhere.
     head = network.get_layer("head_16")
     head.bias.assign(np.concatenate([[1.0], np.zeros(14)]))
-    proposer = convert(network).SerializeToString()
+    graph: bytes = convert(network).SerializeToString()
+    return graph
+
+
+@pytest.fixture(scope="module")
+def plates(photos: PhotoSet, proposer: bytes) -> Plates:
     # A portrait as FER-2013 shows one: close and gray.
     face = Image.open(PORTRAIT).convert("L").crop((170, 50, 285, 165)).resize((48, 48))
     faces = np.stack([np.asarray(face)] * 3)
@@ -50,9 +55,7 @@ def test_a_sure_face_lies_in_the_middle_at_one_size(photos: PhotoSet, plates: Pl
         assert (box[2:] - box[:2]).max() == pytest.approx(FACE, abs=0.3)
 
 
-def test_large_faces_are_told_from_small_ones(photos: PhotoSet) -> None:
-    keras.utils.set_random_seed(0)
-    proposer = convert(face_detector.build(widths=(8, 8, 16))).SerializeToString()
+def test_large_faces_are_told_from_small_ones(photos: PhotoSet, proposer: bytes) -> None:
     photo = photos.labelled[0]
     longest = max(photo.height, photo.width)
     boxes = np.array([[0, 0, side, side] for side in (longest / 15, longest / 3)], np.float32)
@@ -74,6 +77,16 @@ def test_what_is_proposed_or_anywhere_is_cut_out_too(photos: PhotoSet, plates: P
 def test_pictures_of_nothing_hold_nothing(plates: Plates) -> None:
     assert plates.textures
     assert all(not len(plate.found.scores) for plate in plates.textures)
+
+
+def test_others_of_nothing_are_seen_with_another_seed(photos: PhotoSet, proposer: bytes) -> None:
+    nobody = np.zeros((0, 48, 48), np.uint8)
+    seen = [
+        {plate.pixels.tobytes() for plate in cut_plates(proposer, photos, [0], nobody, s).textures}
+        for s in (0, 1)
+    ]
+    assert seen[0]
+    assert seen[0].isdisjoint(seen[1])
 
 
 def test_a_picture_in_a_scene_has_the_box_of_its_frame(plates: Plates) -> None:

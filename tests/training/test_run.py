@@ -1,6 +1,7 @@
 """A run's folder through its public door: it stops, goes on, and is taken for no other's."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.training.conftest import SMALL
 from training import run as module
 from training.config import TrainConfig
 from training.dataset import Dataset
-from training.run import OtherRunError
+from training.run import OtherRunError, write_config
 from training.train import solve, train
 
 
@@ -63,3 +64,17 @@ def test_a_run_on_other_data_is_left_alone(run: Path, dataset: Dataset, tmp_path
     svm = TrainConfig("svm", 1000, 1, "liblinear", 1.0, weight_decay=0.01)
     with pytest.raises(OtherRunError, match="another architecture, augmentation"):
         solve(svm, dataset, run)
+    solve(svm, dataset, tmp_path)
+    with pytest.raises(OtherRunError, match="another data"):
+        solve(svm, fewer, tmp_path)
+
+
+def test_of_an_older_run_nobody_says_what_it_learnt_from(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "config.json"
+    written = json.loads(file.read_text())
+    del written["data"]
+    file.write_text(json.dumps(written))
+    for data in (1, 2):
+        write_config(SMALL, tmp_path, data)
+    assert json.loads(file.read_text()) == written
