@@ -9,6 +9,7 @@ computes: tensorflow, jax or torch.
 
 import argparse
 import importlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def learnt(photos: PhotoSet) -> int:
     """The checksum of what is learnt: which photos, and what is known of their faces."""
     parts: list[NDArray[Any]] = []
     for photo in (photos.labelled[row] for row in photos.training):
-        name = np.frombuffer(photo.name.encode(), np.uint8)
+        name = np.frombuffer(os.fsencode(photo.name), np.uint8)
         parts += [name, photo.faces.boxes, photo.faces.landmarks, photo.sure]
     return checksum(parts)
 
