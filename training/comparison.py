@@ -24,6 +24,7 @@ from training.speed import measure_speed
 
 WHOLE_TEST = "PublicTest + PrivateTest"  # the 7,178 images that the paper calls its test set
 SPLITS = ("PrivateTest", "PublicTest", WHOLE_TEST)
+MEASURED = ("bytes", "milliseconds", "said")  # of a system's graph, beside what metrics.json has
 
 
 class ReportError(ValueError):
@@ -85,7 +86,12 @@ def compare_variants(
     `earlier` is an earlier report, or nothing; what is taken from there says so as "earlier".
     `labels` are those of both test splits. Raises `ReportError`.
     """
-    kept: dict[str, dict[str, Any]] = {  # a run may be in several tables
+    # A run may be in several tables, and in table 3, which has more of it.
+    kept: dict[str, dict[str, Any]] = {
+        system.config: {name: value for name, value in figures.items() if name not in MEASURED}
+        for system in SYSTEMS
+        if (figures := earlier.get("systems", {}).get(system.name))
+    } | {
         config: figures
         for table, configs in VARIANTS.items()
         for name, config in configs.items()

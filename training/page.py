@@ -47,6 +47,7 @@ def render(results: dict[str, Any]) -> str:
         causes=variants_table("changed", results["causes"]),
         audit=audit_story(results["audit"]),
         cleaning=variants_table("Training's findings", results["cleaning"]),
+        budgets=variants_table("VGGNet", results["budgets"]),
         distribution=distribution_table(data["counts"]),
         pictures=_pictures(results),
         commands=_commands(),

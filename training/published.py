@@ -30,7 +30,7 @@ SYSTEMS = (
     System(
         "VGGNet",
         73.28,
-        "paper_vggnet",
+        "paper_vggnet_long",
         "published on PublicTest with ten crops, and chosen on PrivateTest; ours is the last of "
         "100 epochs in place of the best of 300, of one crop of each image in an epoch in place of "
         "ten, and its learning rate falls along a cosine in place of waiting for a plateau",
@@ -81,4 +81,9 @@ CLEANING = {
     "dropped": "paper_proposed_dropped",
     "relabelled": "paper_proposed_relabelled",
 }
-VARIANTS = {"recipes": RECIPES, "balancing": BALANCING, "causes": CAUSES, "cleaning": CLEANING}
+BUDGETS = {  # of VGGNet
+    "40 epochs": "paper_vggnet",
+    "100 epochs": "paper_vggnet_long",
+}
+OF_PROPOSED = {"recipes": RECIPES, "balancing": BALANCING, "causes": CAUSES, "cleaning": CLEANING}
+VARIANTS = {**OF_PROPOSED, "budgets": BUDGETS}

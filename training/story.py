@@ -5,7 +5,7 @@ from typing import Any
 from training.comparison import WHOLE_TEST
 from training.markdown import percent, table
 from training.metrics import wilson_interval
-from training.published import RECIPES, SYSTEMS, VARIANTS, System
+from training.published import OF_PROPOSED, RECIPES, SYSTEMS, System
 
 # Recalls that the paper's section 5 names, of its 7,178 test images; it gives none for angry.
 PAPER_ACCURACY = 0.7013
@@ -115,7 +115,7 @@ def _runs_of_the_network(results: dict[str, Any]) -> list[tuple[str, dict[str, A
     """Those of the tables of variants, each once, with the name that the last of them gives it."""
     named = {
         config: (name, results[table][name])
-        for table, configs in VARIANTS.items()
+        for table, configs in OF_PROPOSED.items()
         for name, config in configs.items()
         if results[table].get(name)
     }

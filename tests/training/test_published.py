@@ -3,7 +3,16 @@
 from dataclasses import asdict
 
 from training.config import load_config
-from training.published import BALANCING, CAUSES, CLEANING, CONFIGS, RECIPES, SYSTEMS, VARIANTS
+from training.published import (
+    BALANCING,
+    BUDGETS,
+    CAUSES,
+    CLEANING,
+    CONFIGS,
+    RECIPES,
+    SYSTEMS,
+    VARIANTS,
+)
 
 
 def test_every_config_that_the_report_names_is_there() -> None:
@@ -12,10 +21,10 @@ def test_every_config_that_the_report_names_is_there() -> None:
         assert load_config(CONFIGS / f"{name}.py").epochs > 0
 
 
-def changed(name: str) -> set[str]:
-    """What a config has that the paper's does not."""
-    paper, variant = (asdict(load_config(CONFIGS / f"{n}.py")) for n in ("paper_proposed", name))
-    return {key for key in paper if variant[key] != paper[key]}
+def changed(name: str, since: str = "paper_proposed") -> set[str]:
+    """What a config has that the other does not."""
+    other, variant = (asdict(load_config(CONFIGS / f"{n}.py")) for n in (since, name))
+    return {key for key in other if variant[key] != other[key]}
 
 
 def test_each_variant_differs_from_the_papers_recipe_in_one_thing() -> None:
@@ -36,3 +45,10 @@ def test_the_two_recipes_differ_as_table_2_has_them() -> None:
     assert changed(other) == {"batch_size", "learning_rate", "epochs"}
     config = load_config(CONFIGS / f"{other}.py")
     assert (config.batch_size, config.learning_rate, config.epochs) == (32, 0.001, 20)
+
+
+def test_the_budgets_differ_in_what_their_names_say() -> None:
+    short, long = BUDGETS.values()
+    assert changed(long, since=short) == {"epochs"}
+    for name, config in BUDGETS.items():
+        assert name == f"{load_config(CONFIGS / f'{config}.py').epochs} epochs"

@@ -1,4 +1,4 @@
-"""VGGNet for four times as many epochs as paper_vggnet.py, which has the recipe: for a GPU.
+"""VGGNet for more epochs than paper_vggnet.py, which has the recipe: for a GPU.
 
 Command:  python -m training.train training/configs/paper_vggnet_long.py --data FER2013.npz
           python -m training.export runs/paper_vggnet_long --data FER2013.npz
