@@ -15,6 +15,7 @@ from service.offers import Parser
 
 MAX_HEAD_BYTES = 64 * 2**10
 REST_S = 10.0  # seconds for the rest of a body after its answer
+UNTAKEN_S = 20.0  # seconds for which nothing of an answer may be taken
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -24,8 +25,8 @@ class BoundedProtocol(HttpToolsProtocol):
     one endless field: the parser would keep it all, and copy it with every read.
 
     Who is refused may send the rest of the body, as many clients look for an answer only then; but
-    not for longer than `REST_S`. An answer of which nothing is taken for as long as a connection
-    may be idle is dropped, whether all of it was written by then or not.
+    not for longer than `REST_S`. An answer of which nothing is taken for `UNTAKEN_S` is dropped,
+    whether all of it was written by then or not: it holds memory, and no place any more.
     """
 
     transport: asyncio.Transport
@@ -139,7 +140,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._next_look = None
         self._untaken = size
         if size:
-            self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
+            self._next_look = self.loop.call_later(UNTAKEN_S, self._look)
 
     def _look(self) -> None:
         self._next_look = None

@@ -212,9 +212,12 @@ async def test_a_connection_that_is_idle_after_such_a_body_ends() -> None:
         pytest.param(b"/in-pieces ", b"\r\n", id="in pieces"),
     ],
 )
-async def test_an_answer_that_nobody_takes_is_dropped(path: bytes, rest: bytes) -> None:
+async def test_an_answer_that_nobody_takes_is_dropped(
+    path: bytes, rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "UNTAKEN_S", 0.0)
     lost = asyncio.Event()
-    async with connected(keep_alive_s=0, lost=lost.set) as (_, writer):
+    async with connected(keep_alive_s=600, lost=lost.set) as (_, writer):
         writer.write(POST.replace(b"/ ", path) + b"Content-Length: 0\r\n" + rest)
         async with asyncio.timeout(PATIENCE_S):
             await lost.wait()
@@ -269,6 +272,7 @@ async def test_each_answer_has_as_long_to_be_taken(news: str) -> None:
     connection.pause_writing()
 
     first, second = timers.all
+    assert first.delay == second.delay == protocol.UNTAKEN_S
     assert first.handle.cancelled()
     assert not second.handle.cancelled()
     assert not transport.aborted
