@@ -35,6 +35,7 @@ from service.settings import Settings
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 MAX_FACES = 100  # of one image
+MAX_FILE_BYTES = 100 * 2**20  # some are in memory at once, and no photo is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
         path = Path(text)
         # These, unlike Path's own, take a name that can be none, and it is told of with its file.
         if os.path.isdir(text):  # noqa: PTH112
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            named = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            yield from sorted(file for file in named if not file.is_dir())
         elif not os.path.exists(text) and has_magic(text):  # noqa: PTH110
             matches = sorted(glob(text, recursive=True))  # noqa: PTH207
             yield from map(Path, matches or [text])  # of none it will be said that it is not there
@@ -119,9 +121,15 @@ async def _in_order(
             task.cancel()
 
 
+def _read(file: Path) -> bytes:
+    if (size := file.stat().st_size) > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"{size:,} bytes; a photo has at most {MAX_FILE_BYTES:,}")
+    return file.read_bytes()
+
+
 async def _analyze(file: Path, pipeline: Pipeline, job: Job, limits: ImageLimits) -> _Outcome:
     try:
-        data = await asyncio.to_thread(file.read_bytes)
+        data = await asyncio.to_thread(_read, file)
     except OSError as error:
         return _Outcome(file, error.strerror or str(error), os.EX_DATAERR)
     try:

@@ -104,12 +104,39 @@ def test_a_name_that_is_too_long_for_its_overlay_stops_nothing(
     assert output.err.endswith(".jpg.png: File name too long\n")
 
 
+def test_a_file_that_no_photo_can_be_is_not_read(
+    album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (album / "film.jpg").open("wb") as film:
+        film.truncate(2**33)  # a hole: it takes no room
+    assert main(["predict", str(album)]) == os.EX_DATAERR
+    output = capsys.readouterr()
+    assert len(files_of(output.out)) == 3
+    told = "8,589,934,592 bytes; a photo has at most 104,857,600"
+    assert output.err == f"mien: {album / 'film.jpg'}: {told}\n"
+
+
+def test_predict_turns_faces_upright_where_it_is_asked_to(
+    photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lying = tmp_path / "lying.png"
+    Image.open(BytesIO(photo)).rotate(90, expand=True).save(lying)
+    found = []
+    for options in ([], ["--rotate"]):
+        assert main(["predict", *options, str(lying)]) == 0
+        found.append(json.loads(capsys.readouterr().out)["faces"])
+    (face,) = found[1]
+    assert face["dominant_emotion"] == "happy"
+    assert found[0] != found[1]
+
+
 @pytest.fixture
 def album(photo: bytes, tmp_path: Path) -> Path:
-    """Two photos with a face, one in a folder below, and one without."""
+    """Two photos with a face, one in a folder below, and one without; "holiday.webp" is neither."""
     plain = BytesIO()
     Image.new("RGB", (64, 48), "gray").save(plain, "PNG")
     (tmp_path / "below").mkdir()
+    (tmp_path / "holiday.webp").mkdir()
     (tmp_path / "a.jpg").write_bytes(photo)
     (tmp_path / "below" / "a.JPG").write_bytes(photo)
     (tmp_path / "plain.png").write_bytes(plain.getvalue())
