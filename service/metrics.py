@@ -19,7 +19,15 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from service.errors import InferenceFailed, ServiceError
+from service.errors import (
+    DeadlineExceeded,
+    Draining,
+    InferenceFailed,
+    NotReady,
+    Overloaded,
+    RateLimited,
+    ServiceError,
+)
 
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -198,6 +206,8 @@ class Metrics:
             self._requests_by[route, "POST", status]
         for error in (ServiceError, InferenceFailed):
             self._image_problems_by[(error.code,)]
+        for reason in (RateLimited, Overloaded, NotReady, Draining, DeadlineExceeded):
+            self._shed_by[(reason.code,)]
 
     def model_loaded(self, name: str, version: str, sha256: str) -> None:
         """A model serves from now on."""

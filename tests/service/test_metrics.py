@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ def test_failures_that_alerts_count_begin_with_none(metrics: Metrics) -> None:
             assert value(metrics, "mien_requests_total", **labels) == 0
     for code in ("internal_error", "inference_failed"):
         assert value(metrics, "mien_image_problems_total", code=code) == 0
+    for reason in ("rate_limited", "overloaded", "not_ready", "draining", "deadline_exceeded"):
+        assert value(metrics, "mien_requests_shed_total", reason=reason) == 0
 
 
 def test_images_go_to_the_routes_that_are_posted_to() -> None:
@@ -179,13 +182,14 @@ def start_process(directory: Path) -> subprocess.Popen[str]:
     return process
 
 
-def scrape(process: subprocess.Popen[str]) -> dict[str, float]:
+def scrape(process: subprocess.Popen[str]) -> Counter[str]:
+    """The sum of each name's samples, whatever their labels."""
     text, _ = process.communicate("now\n", timeout=30)
-    return {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text.lstrip())
-        for sample in family.samples
-    }
+    total: Counter[str] = Counter()
+    for family in text_string_to_metric_families(text.lstrip()):
+        for sample in family.samples:
+            total[sample.name] += sample.value  # type: ignore[assignment]  # floats, of typeshed's ints
+    return total
 
 
 def test_who_is_no_such_process_can_add_them_up(tmp_path: Path) -> None:
