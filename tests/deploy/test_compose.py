@@ -7,7 +7,11 @@ import signal
 import time
 from ipaddress import ip_address, ip_network
 
-from tests.deploy.engine import until
+import yaml
+
+from service.settings import Settings
+from tests.deploy.budgets import stopping_s
+from tests.deploy.engine import ROOT, until
 from tests.deploy.load import PHOTO, Load, send
 from tests.deploy.stack import Stack
 
@@ -49,6 +53,15 @@ def test_the_replicas_believe_nginx_who_its_clients_are(stack: Stack) -> None:
     assert any(nginx in ip_network(network) for network in trusted.split(","))
 
 
+def test_replicas_are_stopped_no_sooner_than_they_are_done() -> None:
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["mien"]
+    allowed = service["stop_grace_period"]
+
+    assert stopping_s(Settings(metrics_port=9000)) <= int(allowed.removesuffix("s"))
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"docker (?:stop|restart) --time (\d+)", page)) == {allowed.rstrip("s")}
+
+
 def test_a_killed_replica_costs_next_to_nothing_and_comes_back(stack: Stack, photo: bytes) -> None:
     victim, _ = stack.replicas()
     restarts = stack.engine.inspect(victim, "{{.RestartCount}}")
@@ -75,7 +88,7 @@ def test_a_rolling_restart_loses_nothing(stack: Stack, photo: bytes) -> None:
     with Load(stack.address, photo) as load:
         for replica in stack.replicas():
             started = stack.engine.inspect(replica, "{{.State.StartedAt}}")
-            stack.engine.docker("restart", "--time", "25", replica)
+            stack.engine.docker("restart", "--time", "30", replica)
             assert stack.engine.inspect(replica, "{{.State.StartedAt}}") > started
             stack.engine.await_health(replica)
             load.await_more(20)
@@ -97,7 +110,7 @@ def test_an_upgrade_loses_nothing(stack: Stack, image: str, photo: bytes) -> Non
         new = set(stack.replicas()) - set(old)
         for replica in new:
             engine.await_health(replica)
-        engine.docker("stop", "--time", "25", *old)
+        engine.docker("stop", "--time", "30", *old)
         engine.docker("rm", *old)
         load.await_more(20)
     engine.docker("tag", before, image)

@@ -5,6 +5,8 @@ import gzip
 import json
 import re
 
+import yaml
+
 from service.errors import PayloadTooLarge, RateLimited
 from service.settings import Settings
 from tests.deploy import images
@@ -39,6 +41,20 @@ def test_its_limits_fit_those_of_the_service() -> None:
     assert int(setting("proxy_read_timeout").removesuffix("s")) > settings.deadline_s
 
 
+def test_it_has_room_for_all_the_bodies_that_it_lets_in() -> None:
+    nginx = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["nginx"]
+    (store,) = re.findall(r"^/tmp:size=(\d+)g,", "\n".join(nginx["tmpfs"]))
+    bodies = int(setting("limit_conn all"))
+    largest, buffer = (
+        int(setting(f"client_{name}_size").removesuffix("m"))
+        for name in ("max_body", "body_buffer")
+    )
+
+    assert bodies * largest <= int(store) * 1024
+    assert bodies * (largest + buffer) + 64 <= int(nginx["mem_limit"].removesuffix("m"))
+    assert int(setting("worker_processes")) == nginx["cpus"]
+
+
 def test_a_body_that_is_too_large_is_refused_in_the_words_of_the_service(stack: Stack) -> None:
     with contextlib.closing(connect(stack.address)) as connection:
         connection.putrequest("POST", "/predict")
@@ -70,7 +86,8 @@ def test_no_log_names_a_client_or_what_it_asked(stack: Stack) -> None:
 
 
 def test_slow_clients_do_not_stop_the_others(stack: Stack, photo: bytes) -> None:
-    with slow_clients(stack.address, 100) as clients, Load(stack.address, photo) as load:
+    count = int(setting("limit_conn connections")) - 8  # more than Load's own
+    with slow_clients(stack.address, count) as clients, Load(stack.address, photo) as load:
         load.await_more(100)
         assert answered(clients) == 0
 
