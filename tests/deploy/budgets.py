@@ -3,9 +3,9 @@
 from service.images import ImageLimits
 from service.settings import Settings
 
-# Beside the delay and the deadline: the last arrivals, and the end of the process. The documented
-# bound of service.server.
-OVERHEAD_S = 2.0
+# Beside the delay and the deadline: the last arrivals, the end of the process, and traces to a
+# receiver that does not answer. The documented bounds of service.server.
+OVERHEAD_S = 2.0 + 2.0
 
 # A service that serves nothing, and the bytes that it holds for each pixel of the costliest image
 # that it takes whole, a WebP with transparency. test_memory.py measures both.

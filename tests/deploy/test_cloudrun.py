@@ -87,8 +87,8 @@ def test_the_worst_that_comes_in_fits_into_memory(
     settings: Settings, container: dict[str, Any]
 ) -> None:
     limits = container["resources"]["limits"]
-    needed = memory_bytes(settings, int(quantity(limits["cpu"])))
-    assert needed <= quantity(limits["memory"])
+    assert settings.threads == quantity(limits["cpu"])  # and not what there is for a start
+    assert memory_bytes(settings, settings.threads) <= quantity(limits["memory"])
 
 
 def test_the_front_end_is_the_one_that_closes_idle_connections(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from benchmarks.capacity import AUTOSCALED, CPUS, PLACES
 from service.app import create_app
+from service.predict import MAX_FILE_BYTES
 from service.settings import Settings
 from tests.deploy.budgets import memory_bytes, stopping_s
 from tests.deploy.manifests import (
@@ -154,9 +155,8 @@ def test_the_worst_photos_of_a_job_fit_into_memory() -> None:
     (pod,) = pod_specs("jobs")
     limits = container(pod)["resources"]["limits"]
     cpus = int(quantity(limits["cpu"]))
-    ahead = 2 * cpus + 1  # files in memory: see service.predict
-    needed = memory_bytes(Settings(max_concurrent_requests=ahead), cpus)
-    assert needed <= quantity(limits["memory"])
+    files = Settings(max_concurrent_requests=2 * cpus + 1, max_body_bytes=MAX_FILE_BYTES)
+    assert memory_bytes(files, cpus) <= quantity(limits["memory"])
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
@@ -283,6 +283,21 @@ class TestGoogle:
 
         assert {path for path in routes() if not led_out(path)} == PROBES
         assert {of["value"] for of in paths} <= routes()
+
+    def test_browsers_are_told_to_stay_with_https(self) -> None:
+        (rule,) = self.route()["spec"]["rules"]
+        (told,) = [f["responseHeaderModifier"]["set"] for f in rule["filters"]]
+        (header,) = told
+        assert header["name"] == "Strict-Transport-Security"
+        assert int(header["value"].removeprefix("max-age=")) >= 31_536_000  # a year
+
+    def test_the_gateway_takes_no_old_tls(self) -> None:
+        policy = only(self.DIRECTORY, "GCPGatewayPolicy")["spec"]
+        gateway = only(self.DIRECTORY, "Gateway")["metadata"]["name"]
+        assert (policy["targetRef"]["kind"], policy["targetRef"]["name"]) == ("Gateway", gateway)
+        page = (ROOT / "docs" / "operations.md").read_text()
+        name = policy["default"]["sslPolicy"]
+        assert f"gcloud compute ssl-policies create {name} --profile MODERN --min-tls" in page
 
     @pytest.mark.parametrize("kind", ["HealthCheckPolicy", "GCPBackendPolicy"])
     def test_policies_are_those_of_the_service(self, kind: str) -> None:

@@ -19,6 +19,7 @@ UNKNOWN = {
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),
     ("networking.gke.io/v1", "HealthCheckPolicy"),
     ("networking.gke.io/v1", "GCPBackendPolicy"),
+    ("networking.gke.io/v1", "GCPGatewayPolicy"),
     ("monitoring.googleapis.com/v1", "PodMonitoring"),
 }
 
