@@ -30,7 +30,16 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
 
     Only the data set may be missing: nobody can install that.
     """
-    report = yield
+    return _failed_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """The same for files that skip all of their tests at once."""
+    return _failed_if_skipped((yield))
+
+
+def _failed_if_skipped(report: Any) -> Any:
     if os.environ.get("CI") and report.skipped and "MIEN_FER2013" not in str(report.longrepr):
         report.outcome = "failed"
     return report

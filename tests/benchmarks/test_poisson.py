@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.payloads import Payload
-from benchmarks.poisson import arrivals, open_loop
+from benchmarks.poisson import _Generator, arrivals, open_loop
 
 PAYLOAD = Payload("/predict", "image/jpeg", b"an image")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -96,6 +96,20 @@ def test_a_connection_that_breaks_is_counted_and_replaced() -> None:
 
 
 def test_a_latency_counts_from_when_the_request_was_due() -> None:
+    """And not from when it was sent, should it have been sent late."""
+
+    async def late(address: str) -> float:
+        generator = _Generator(address, PAYLOAD)
+        await generator._ask(asyncio.get_running_loop().time() - 60)
+        generator._connections.close()
+        (seconds,) = generator._seconds
+        return seconds
+
+    with answering(lambda _: OK) as (address, _):
+        assert asyncio.run(late(address)) >= 60
+
+
+def test_nobody_waits_for_an_answer_before_he_sends() -> None:
     """A server that stands still for a while delays all who come meanwhile, and they count it."""
     stands_still = threading.Event()
 

@@ -2,12 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 import yaml
-from starlette.routing import BaseRoute, Mount, Route
 
 from benchmarks.capacity import AUTOSCALED, CPUS, PLACES
 from service.app import create_app
@@ -28,6 +26,7 @@ from tests.deploy.manifests import (
     pod_specs,
     quantity,
 )
+from tests.service.front import paths_of
 
 SETTINGS = {f"MIEN_{name.upper()}" for name in Settings.model_fields}
 METRICS_PORT = 9000
@@ -54,16 +53,8 @@ def settings(directory: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def routes() -> set[str]:
-    """Every path of the service's own port; a folder of files by its own path."""
-
-    def walk(routes: Iterable[BaseRoute]) -> Iterator[str]:
-        for route in routes:
-            if isinstance(route, Route | Mount):
-                yield route.path
-            else:  # a router that FastAPI included
-                yield from walk(route.original_router.routes)  # type: ignore[attr-defined]
-
-    return set(walk(create_app(Settings(metrics_port=METRICS_PORT)).routes))
+    """Every path of the service's own port."""
+    return paths_of(create_app(Settings(metrics_port=METRICS_PORT)).routes)
 
 
 def selects(selector: dict[str, str], of: dict[str, str]) -> bool:

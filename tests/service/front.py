@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from service.admission import Admission
@@ -131,6 +132,19 @@ def application(
         yield pipeline, MODELS
 
     return create_app(Settings(**settings), admission=admission, load=load)
+
+
+def paths_of(routes: Iterable[BaseRoute]) -> set[str]:
+    """Every path of an application; a folder of files by its own path."""
+
+    def walk(routes: Iterable[BaseRoute]) -> Iterator[str]:
+        for route in routes:
+            if isinstance(route, Route | Mount):
+                yield route.path
+            else:  # a router that FastAPI included
+                yield from walk(route.original_router.routes)  # type: ignore[attr-defined]
+
+    return set(walk(routes))
 
 
 @contextmanager

@@ -236,12 +236,15 @@ async def test_results_that_do_not_fit_are_an_error(wrong: Iterable[str]) -> Non
         assert await results([first, after]) == ["0!", "3!"]
 
 
-async def test_a_failed_batch_keeps_nothing_of_its_items() -> None:
+@pytest.mark.parametrize("chained", [True, False])
+async def test_a_failed_batch_keeps_nothing_of_its_items(chained: bool) -> None:
     def run(items: list[int]) -> list[str]:
         try:
             raise ValueError("a graph")
         except ValueError as error:
-            raise KeyError("what runs it") from error
+            if chained:
+                raise KeyError("what runs it") from error
+            raise KeyError("what runs it")  # noqa: B904  # as other people's code does
 
     async with running(run) as batcher:
         error = await failure(batcher.submit(1))
@@ -249,7 +252,7 @@ async def test_a_failed_batch_keeps_nothing_of_its_items() -> None:
     while link is not None:
         links.append(type(link))
         assert link.__traceback__ is None
-        link = link.__cause__
+        link = link.__cause__ or link.__context__
     assert links == [KeyError, ValueError]
 
 

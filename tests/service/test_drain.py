@@ -103,8 +103,9 @@ async def test_who_comes_when_everyone_has_been_accepted_is_refused_and_not_cut_
 
 @pytest.mark.anyio
 async def test_who_was_accepted_may_ask_when_nobody_is_accepted_any_more(
-    clients: list[socket.socket],
+    clients: list[socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(drain, "_LAST_ARRIVALS_S", PATIENCE_S)
     slow, *others = clients
     with Watched() as sock:
         sock.bind(("127.0.0.1", 0))

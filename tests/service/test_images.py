@@ -456,7 +456,7 @@ DAMAGED = {
     "jpeg of nothing but segments": b"\xff\xd8" + b"\xff\xe0\0\2" * 100_000,
     "png of 0 x 0": png((0, 0), 8, 2, b""),
     "png with too few rows": png((8, 8), 8, 2, b"\0\1\2\3"),
-    "png with a wrong checksum": encode(noise(8, 8), "PNG").replace(b"IDAT", b"IDAT\0", 1),
+    "png with a byte too many": encode(noise(8, 8), "PNG").replace(b"IDAT", b"IDAT\0", 1),
     "png of an unknown kind": png((8, 8), 7, 2, b""),
     "png of nothing but chunks": png((8, 8), 8, 2, b"", *[chunk(b"tEXt", b"")] * 20_000),
     "webp of nothing": b"RIFF\x04\0\0\0WEBP",

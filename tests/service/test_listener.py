@@ -179,10 +179,12 @@ def test_after_the_end_nobody_is_taken(sock: Watched, monkeypatch: pytest.Monkey
         refused = asyncio.Event()
         monkeypatch.setattr(sock, "asked", refused.set)
         sock.failures = (OSError(errno.EMFILE, "no room"),)
-        async with listening(sock):
+        async with listening(sock) as taking:
             with socket.create_connection(sock.getsockname()):
                 await asyncio.wait_for(refused.wait(), PATIENCE_S)
                 # It ends while it waits to look again.
+        assert taking._pause is not None
+        assert taking._pause.cancelled()
 
     uvloop.run(main())
     assert sock.accepted == 0

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import pytest
 
+from service.server import _bind
 from service.settings import Settings
 from tests.service.fakes import PATIENCE_S
 
@@ -341,6 +342,12 @@ def test_a_port_in_use_is_told() -> None:
 
     assert status == 1
     assert f"127.0.0.1:{port}" in service.text
+
+
+def test_until_models_are_loaded_clients_are_refused() -> None:
+    """And not left waiting, as a socket that listens would have them."""
+    with _bind("127.0.0.1", 0) as sock, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(sock.getsockname())
 
 
 class Workers(Process):

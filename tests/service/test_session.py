@@ -10,7 +10,6 @@ import pytest
 from onnx import TensorProto
 from pydantic import ValidationError
 
-from service.cpus import cpu_flags
 from service.errors import InferenceFailed, ModelError
 from service.faces import Framing
 from service.session import DetectionConfig, ModelConfig, load_session
@@ -140,17 +139,34 @@ def test_the_graph_of_the_precision_runs(
 
 
 @pytest.mark.parametrize(
-    ("needs", "flags"),
-    [("avx2", {"avx2"}), ("vnni", {"avx512_vnni", "avx_vnni"}), (None, set[str]())],
+    ("needs", "flags", "expected"),
+    [
+        ("avx2", {"avx2"}, "int8"),
+        ("avx2", {"avx", "sse4_2"}, "fp32"),
+        ("vnni", {"avx2", "avx512_vnni"}, "int8"),
+        ("vnni", {"avx2", "avx_vnni"}, "int8"),
+        ("vnni", {"avx2"}, "fp32"),
+        (None, {"avx2", "avx512_vnni", "avx_vnni"}, "fp32"),
+    ],
 )
 def test_auto_is_int8_where_the_cpu_is_made_for_it(
-    tmp_path: Path, needs: str | None, flags: set[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    needs: str | None,
+    flags: set[str],
+    expected: str,
 ) -> None:
+    monkeypatch.setattr("service.session.cpu_flags", lambda: flags)
     graph = graphs.classifier()
     files = {"model.int8.onnx": graph.SerializeToString()}
     folder = graphs.write_model(tmp_path, graph, files, int8_needs=needs)
-    expected = "int8" if flags & cpu_flags() else "fp32"
     assert load_session(folder, precision="auto").precision == expected
+
+
+def test_one_thread_works_on_a_run_and_none_spins(model_dir: Path) -> None:
+    options = load_session(model_dir)._graph.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 def test_auto_is_fp32_where_there_is_nothing_else(model_dir: Path) -> None:

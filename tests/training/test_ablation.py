@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training.ablation import (
@@ -17,8 +18,10 @@ from training.ablation import (
     measure_ablation,
 )
 from training.config import load_config
-from training.dataset import Dataset
+from training.dataset import Dataset, Split
+from training.metrics import mcnemar
 from training.release import write_json
+from training.train import load_network
 
 CONFIGS = Path("training/configs")
 
@@ -61,6 +64,28 @@ def test_equal_networks_differ_by_nothing(runs: Path, dataset: Dataset) -> None:
         assert row["accuracy"] == figures["accuracy"]
         assert row["balanced_accuracy"] == figures["balanced_accuracy"]
         assert row["p"] == 1.0
+
+
+def test_another_network_is_compared_on_the_same_images(runs: Path, dataset: Dataset) -> None:
+    folder = runs / "ablation_flip"
+    other = load_network(folder)
+    random = np.random.default_rng(0)
+    for weight in other.trainable_variables:
+        weight.assign(weight + random.normal(0, 0.3, weight.shape))
+    other.save_weights(folder / "checkpoint.weights.h5")
+
+    public = dataset.split(Split.PUBLIC_TEST)
+    before, after = (
+        network.predict(public.images, verbose=0)["logits"].argmax(axis=1) == public.labels
+        for network in (load_network(runs / REFERENCE), other)
+    )
+    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    assert gained + lost > 0
+
+    changes = measure_ablation(runs, dataset)["changes"]
+    (name,) = (change for change, run in CHANGES.items() if run == "ablation_flip")
+    assert changes[name]["accuracy"] == pytest.approx(after.mean(), abs=1e-5)
+    assert changes[name]["p"] == pytest.approx(mcnemar(gained, lost), rel=1e-2)
 
 
 def test_an_unfinished_run_is_refused(runs: Path, dataset: Dataset) -> None:

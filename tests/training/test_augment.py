@@ -159,6 +159,7 @@ def test_erasing_covers_one_rectangle_of_the_documented_size() -> None:
     changed = augmented(Augmentation(flip=False, erasing_share=1.0), black)
     changed = changed != np.median(changed)  # noise never hits the background's exact value
     for image in changed[..., 0]:
+        assert image.any()
         rows, columns = image.any(axis=1), image.any(axis=0)
         assert image.sum() == rows.sum() * columns.sum()  # a full rectangle
     assert changed.mean(axis=(1, 2, 3)).max() < 0.21

@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +16,15 @@ from service.app import create_app
 from service.session import GRAPHS, Precision
 from service.settings import Settings
 from tests.training.conftest import make_dataset, refine
+from training import detector_evaluate, detector_release, refiner_train
 from training import detector_train as module
-from training import refiner_train
 from training.cascade import propose
 from training.config import TrainConfig, load_config
 from training.detection_metrics import SIDE
 from training.detector_release import gate, release
 from training.detector_train import CONFIG, build_network, load_detector, train
 from training.photo_set import PhotoSet, open_photo_set
-from training.quantize import FP32
+from training.quantize import FP32, INT8
 from training.refiner_train import FOLDER as REFINER
 from training.run import Checkpoint, OtherRunError
 from training.systems import count_macs
@@ -158,6 +159,24 @@ def test_the_directory_describes_itself(released: Path) -> None:
     assert detection["stride"] == [8, 16]
     assert 0 < detection["lone_threshold"] <= detection["score_threshold"] < 1
     assert detection["score_threshold"] <= detection["turned_threshold"] < 1
+
+
+def test_an_int8_graph_that_finds_fewer_faces_is_not_released(
+    run: Path, photos: PhotoSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = detector_evaluate.evaluate
+
+    def worse(*arguments: Any) -> dict[str, Any]:
+        measured = evaluate(*arguments)
+        recall = measured["fp32"]["recall"] - 1.01 * detector_release.LARGEST_LOSS
+        return {**measured, "int8": {**measured["int8"], "recall": recall}}
+
+    monkeypatch.setattr(detector_release, "evaluate", worse)
+    out = tmp_path / "face-detector-9.8.7"
+    release(run, photos, make_dataset().images[:6], out)
+    assert not (out / INT8).exists()
+    assert INT8 not in json.loads((out / "config.json").read_text())["files"]
+    assert not json.loads((out / "metrics.json").read_text())["int8"]["released"]
 
 
 def test_the_card_quotes_what_was_measured(released: Path) -> None:

@@ -24,8 +24,7 @@ from training.train import (
     train,
 )
 
-RNG = np.random.default_rng(0)
-ANSWERS = [RNG.normal(0, 3, (1, 7)).astype(np.float32) for _ in range(2)]
+ANSWERS = list(np.random.default_rng(0).normal(0, 3, (2, 1, 7)).astype(np.float32))
 VIEW = np.zeros((4, 1, 2, 1), np.float32)
 
 
@@ -44,7 +43,7 @@ def added_loss(layer: Distillation, logits: Floats, training: bool = True) -> li
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_loss_is_the_divergence_from_what_the_teachers_say_in_turn(count: int) -> None:
-    logits = RNG.normal(0, 3, (4, 7)).astype(np.float32)
+    logits = np.random.default_rng(1).normal(0, 3, (4, 7)).astype(np.float32)
     asked = ANSWERS[:count]
     layer = Distillation([teacher(answer) for answer in asked], weight=0.5, temperature=3)
     wanted = softmax(np.concatenate([asked[i % count] for i in range(4)]), 3)
@@ -89,9 +88,10 @@ def linear(view: Any, name: str) -> Any:
 
 
 def test_a_student_comes_to_say_what_its_teacher_says(dataset: Dataset) -> None:
+    keras.utils.set_random_seed(0)
     view = keras.Input((48, 48, 1))
     master = keras.Model(view, {"logits": linear(view, "of_the_teacher")})
-    kernel = RNG.normal(0, 1, (48, 48, 7))
+    kernel = np.random.default_rng(2).normal(0, 1, (48, 48, 7))
     kernel += kernel[:, ::-1]  # says the same in a mirror
     master.layers[-1].kernel.assign(kernel.reshape(-1, 7))
     before = [ops.convert_to_numpy(weight) for weight in master.weights]
@@ -101,14 +101,19 @@ def test_a_student_comes_to_say_what_its_teacher_says(dataset: Dataset) -> None:
     student = keras.Model(seen, {"logits": linear(augmented, "of_the_student")}, name="student")
 
     images, told = dataset.images, master.predict(dataset.images[..., None] / 255, verbose=0)
+
+    def agree() -> float:
+        said = student.predict(images, verbose=0)["logits"].argmax(axis=1)
+        return float((said == told["logits"].argmax(axis=1)).mean())
+
+    assert agree() < 0.4
     labels = {"logits": np.zeros((len(images), 7), np.float32)}  # cross-entropy with these is 0
     model = distil(student, [master], weight=1, temperature=2)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss={"logits": loss})
     model.fit(images, labels, batch_size=len(images), epochs=60, verbose=0)
 
-    said = student.predict(images, verbose=0)["logits"].argmax(axis=1)
-    assert (said == told["logits"].argmax(axis=1)).mean() > 0.9
+    assert agree() > 0.8
     for weight, value in zip(master.weights, before, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(weight), value)
 

@@ -1,6 +1,7 @@
 """The int8 graph of a small network: what is in bytes, what is not, and when it is released."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -86,10 +87,43 @@ def test_both_graphs_are_measured_and_a_good_one_is_released(
     assert set(figures["speed"]["milliseconds_by_crops"]["8"]) == {"fp32", "int8"}
 
 
-def test_one_that_loses_too_much_is_not_released(
-    folder: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("fp32_wrong", "int8_wrong", "released"),
+    [
+        ({}, {}, True),
+        ({}, {Split.PUBLIC_TEST: 2}, True),
+        ({}, {Split.PUBLIC_TEST: 3}, False),
+        ({Split.PUBLIC_TEST: 9}, {}, True),  # a gain is no loss
+        ({}, {Split.PRIVATE_TEST: 9}, True),  # it is not looked at
+    ],
+)
+def test_one_that_loses_too_much_on_public_test_is_not_released(
+    folder: Path,
+    dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    fp32_wrong: dict[Split, int],
+    int8_wrong: dict[Split, int],
+    released: bool,
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_LOSS", -2.0)  # as if it had to gain 200 points
-    figures = quantize(folder, dataset)
-    assert not figures["released"]
-    assert not (folder / "model.int8.onnx").exists()
+    def answers(path: Path, images: Any) -> dict[str, Any]:
+        """All labels right, but for so many of the split's first."""
+        (split,) = (
+            split
+            for split in (Split.PUBLIC_TEST, Split.PRIVATE_TEST)
+            if np.array_equal(dataset.split(split).images, images)
+        )
+        logits = np.eye(7)[dataset.split(split).labels]
+        wrong = int8_wrong if path.name == "model.int8.onnx" else fp32_wrong
+        logits[: wrong.get(split, 0)] *= -1
+        return {"logits": logits}
+
+    public = len(dataset.split(Split.PUBLIC_TEST))
+    monkeypatch.setattr(module, "LARGEST_LOSS", 2.5 / public)
+    monkeypatch.setattr(module, "run_model", answers)
+    monkeypatch.setattr(module, "measure_speed", lambda *_: {})
+    assert quantize(folder, dataset)["released"] == released
+    assert (folder / "model.int8.onnx").exists() == released
+
+
+def test_the_largest_loss_is_the_documented_one() -> None:
+    assert module.LARGEST_LOSS == 0.004
