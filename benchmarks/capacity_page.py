@@ -1,6 +1,7 @@
 """The tables that docs/operations.md shows of benchmarks/results/capacity.json."""
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -89,8 +90,9 @@ def _checks(checks: list[dict[str, Any]]) -> Iterable[str]:
 def _margin(checks: list[dict[str, Any]]) -> str:
     """What the difference means for who plans with the simulation."""
     worse = max(row["measured"]["p99_ms"] / row["simulated"]["p99_ms"] for row in checks)
+    worse = math.ceil(10 * worse) / 10
     return (
-        f"The service's p99 is up to {worse:.1f} times the simulated one: for a promise, take the\n"
+        f"The service's p99 is up to {worse} times the simulated one: for a promise, take the\n"
         "column of a limit that is so many times shorter."
     )
 

@@ -1,8 +1,8 @@
 """Ten times more photos than the service can answer. `python -m benchmarks.overload`.
 
 Poisson arrivals at 80 % of what it can, then at ten times that for half a minute, then as much as
-it can again: what the flood is answered, how long those wait that are let in, and what is left of
-the throughput right after. With one process, and with one for each CPU. Writes
+it can again: what the flood is answered, how long those wait that are answered 200, and what is
+left of the throughput right after. With one process, and with one for each CPU. Writes
 benchmarks/results/overload.json. Takes ten minutes.
 """
 

@@ -77,8 +77,8 @@ def _mien(tuning: Tuning) -> AbstractContextManager[Server]:
     )
 
 
-# Two processes for two CPUs, or one more than that; batches as large as mien's, or half that. None
-# of them gains from waiting on a CPU, so waiting is tried once, where a server has it by default.
+# Two processes for two CPUs, or one more than that; batches as large as mien's, or half that. Ray
+# Serve waits for batches by default, so that is tried too.
 _GREEDY = (Tuning(2, 8, 0), Tuning(2, 4, 0), Tuning(3, 4, 0))
 
 FRAMEWORKS = {
@@ -100,7 +100,8 @@ FRAMEWORKS = {
         "MLServer",
         tensor(PHOTO),
         partial(_peer, "mlserver", "/v2/health/ready"),
-        (*_GREEDY, Tuning(2, 8, 5)),
+        # It batches only where it may wait.
+        (Tuning(2, 8, 1), Tuning(2, 8, 5), Tuning(2, 8, 10), Tuning(2, 4, 5), Tuning(3, 4, 5)),
     ),
     "ray_serve": Contestant(
         "Ray Serve",
