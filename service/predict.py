@@ -93,10 +93,11 @@ def expand(paths: Iterable[str]) -> Iterator[Path]:
     """Files as they are, every image in a folder and below, and what a glob matches, sorted."""
     for text in paths:
         path = Path(text)
-        # These, unlike Path's own, take a name that can be none, and it is told of with its file.
+        # These, unlike Path's own, take a name that can be none, or a folder that is closed, and it
+        # is told of with its file.
         if os.path.isdir(text):  # noqa: PTH112
             named = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-            yield from sorted(file for file in named if not file.is_dir())
+            yield from sorted(file for file in named if not os.path.isdir(file))  # noqa: PTH112
         elif not os.path.exists(text) and has_magic(text):  # noqa: PTH110
             matches = sorted(glob(text, recursive=True))  # noqa: PTH207
             yield from map(Path, matches or [text])  # of none it will be said that it is not there
@@ -122,9 +123,11 @@ async def _in_order(
 
 
 def _read(file: Path) -> bytes:
-    if (size := file.stat().st_size) > MAX_FILE_BYTES:
-        raise OSError(errno.EFBIG, f"{size:,} bytes; a photo has at most {MAX_FILE_BYTES:,}")
-    return file.read_bytes()
+    with file.open("rb") as stream:
+        data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"More than {MAX_FILE_BYTES // 2**20} MiB")
+    return data
 
 
 async def _analyze(file: Path, pipeline: Pipeline, job: Job, limits: ImageLimits) -> _Outcome:

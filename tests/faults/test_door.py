@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import BadRequest, RateLimited
+from service.errors import BadRequest, PayloadTooLarge, RateLimited
 from tests.deploy.engine import until
 from tests.faults.door import shipped_nginx
 from tests.service.fakes import PATIENCE_S
@@ -72,9 +72,18 @@ def ask(port: int, request: bytes, source: str = "127.0.0.1") -> tuple[int, dict
             id="field",
         ),
         pytest.param(b"TRACE / HTTP/1.1\r\n%s\r\n" % ONLY, 405, "method_not_allowed", id="method"),
+        pytest.param(b"GET / HTTP/2.5\r\n%s\r\n" % ONLY, 400, BadRequest.code, id="version"),
         pytest.param(
-            b"POST /health/live HTTP/1.1\r\n%sContent-Length: 1\r\n\r\nx" % ONLY,
-            *(405, "method_not_allowed"),
+            b"POST / HTTP/1.1\r\n%sTransfer-Encoding: gzip, chunked\r\n\r\n" % ONLY,
+            *(400, BadRequest.code),
+            id="coding",
+        ),
+        pytest.param(
+            b"GET /.bad-request HTTP/1.1\r\n%s\r\n" % ONLY, 400, BadRequest.code, id="its own path"
+        ),
+        pytest.param(
+            b"GET /health/live HTTP/1.1\r\n%sContent-Length: 2000\r\n\r\n%s" % (ONLY, b"x" * 2000),
+            *(413, PayloadTooLarge.code),
             id="body for a probe",
         ),
     ],
@@ -101,9 +110,10 @@ def test_bodies_under_way_have_a_bound_for_each_client_and_for_all(port: int) ->
     """Each may wait in memory; tests/deploy/test_nginx.py compares the bound with what there is."""
     upload = b"POST /predict HTTP/1.1\r\nHost: mien\r\nContent-Length: 1000\r\n\r\nx"
     question = b"GET /model HTTP/1.1\r\n%s\r\n" % ONLY
+    photo = b"POST /predict HTTP/1.1\r\n%sContent-Length: 0\r\n\r\n" % ONLY
 
     def refused(client: str) -> bool:
-        return ask(port, question, client)[0] == 429
+        return ask(port, photo, client)[0] == 429
 
     with contextlib.ExitStack() as stack:
         for client in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
@@ -112,9 +122,10 @@ def test_bodies_under_way_have_a_bound_for_each_client_and_for_all(port: int) ->
                 stack.enter_context(held).sendall(upload)
             if client != "127.0.0.4":
                 until("it has its share", partial(refused, client))
-                assert ask(port, question)[0] == 204  # the others have room
+                assert ask(port, photo)[0] == 501  # there is room for others; the replica is simple
         until("all have theirs", partial(refused, "127.0.0.1"))
-        status, fields, body = ask(port, question)
+        assert ask(port, question)[0] == 204  # who sends nothing takes no room
+        status, fields, body = ask(port, photo)
 
     assert (status, json.loads(body)["code"]) == (429, RateLimited.code)
     assert fields["Retry-After"] == "1"
