@@ -12,6 +12,7 @@ from training.tables import (
     distribution_table,
     mcnemar_table,
     recall_table,
+    spent,
     systems_table,
     variants_table,
 )
@@ -48,6 +49,7 @@ def render(results: dict[str, Any]) -> str:
         audit=audit_story(results["audit"]),
         cleaning=variants_table("Training's findings", results["cleaning"]),
         budgets=variants_table("VGGNet", results["budgets"]),
+        spent=spent(results["budgets"]),
         distribution=distribution_table(data["counts"]),
         pictures=_pictures(results),
         commands=_commands(),

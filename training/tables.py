@@ -110,7 +110,18 @@ def variants_table(what: str, variants: dict[str, Any]) -> str:
     earlier = [name for name, found in variants.items() if found and found.get("earlier")]
     if not earlier:
         return table(columns, rows)
-    return f"{table(columns, rows)}\n\nAs an earlier report measured: {', '.join(earlier)}."
+    which = "all of it" if len(earlier) == len(variants) else ", ".join(earlier)
+    return f"{table(columns, rows)}\n\nAs an earlier report measured: {which}."
+
+
+def spent(variants: dict[str, Any]) -> str:
+    """What each run cost, at the pace of its median epoch."""
+    costs = [
+        f"{name} took {found['hours']:.2f} hours ({'; '.join(found['devices'])})"
+        for name, found in variants.items()
+        if found
+    ]
+    return f"{', '.join(costs)}." if costs else ""
 
 
 def distribution_table(counts: dict[str, dict[str, int]]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from training.comparison import WHOLE_TEST
-from training.tables import budget_table, variants_table
+from training.tables import budget_table, spent, variants_table
 
 
 def found(**figures: object) -> dict[str, Any]:
@@ -30,5 +30,16 @@ def test_a_variant_shows_what_it_knew_of_training_in_its_last_epoch() -> None:
     splits = {s: {"accuracy": a} for s, a in (("PrivateTest", 0.6), ("PublicTest", 0.59))}
     splits[WHOLE_TEST] = {"balanced_accuracy": 0.58}
     curve = {"training": [0.3, 0.7]}
-    text = variants_table("what", {"a": found(splits=splits, recall={"disgust": 0.5}, curve=curve)})
+    run = found(splits=splits, recall={"disgust": 0.5}, curve=curve)
+    text = variants_table("what", {"a": run})
     assert "| a | 60.00 | 59.00 | 58.00 | 50.00 | 70.00 | converged |" in text
+    kept = run | {"earlier": True}
+    for runs, which in (({"a": run, "b": kept}, "b"), ({"a": kept, "b": kept}, "all of it")):
+        assert variants_table("what", runs).endswith(f"As an earlier report measured: {which}.")
+
+
+def test_what_runs_cost_is_told_of_those_that_were_trained() -> None:
+    assert spent({"a": None}) == ""
+    assert spent({"a": found(), "b": None, "c": found(hours=0.25, devices=["cpu", "gpu"])}) == (
+        "a took 1.50 hours (gpu), c took 0.25 hours (cpu; gpu)."
+    )
