@@ -104,7 +104,7 @@ def test_a_name_that_is_too_long_for_its_overlay_stops_nothing(
     assert output.err.endswith(".jpg.png: File name too long\n")
 
 
-def test_a_file_that_no_photo_can_be_is_not_read(
+def test_a_file_that_no_photo_can_be_is_not_read_whole(
     album: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (album / "film.jpg").open("wb") as film:
